@@ -1,0 +1,27 @@
+"""minigan: GANs from scratch on NumPy, with hand-written derivatives of any order.
+
+    import minigan as mg
+
+Floors, each importing only from those below: `backend`, `autograd`, `ops`, `nn` and `optim`, `gan`,
+`data` and `models` and `metrics`, `training` and `plotting`, `cli`.
+"""
+
+from minigan import autograd, backend, gan, nn, ops, optim
+from minigan.autograd import Tensor, grad, gradcheck, no_grad
+from minigan.errors import MiniganError
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "MiniganError",
+    "Tensor",
+    "autograd",
+    "backend",
+    "gan",
+    "grad",
+    "gradcheck",
+    "nn",
+    "no_grad",
+    "ops",
+    "optim",
+]

@@ -1,0 +1,171 @@
+"""The command line: `minigan train`, `minigan sample`, `minigan info`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from minigan.errors import MiniganError
+
+FAILURE, USAGE = 1, 2
+
+
+class UsageError(MiniganError):
+    """Arguments that do not go together."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0, 1 for a failure, 2 for wrong usage, 128 + n after signal n."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return USAGE
+    try:
+        return options.command(options)
+    except MiniganError as error:
+        from minigan.training import ConfigError
+
+        print(f"minigan: {error}", file=sys.stderr)
+        return USAGE if isinstance(error, UsageError | ConfigError) else FAILURE
+    except KeyboardInterrupt:
+        print("minigan: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of the output, such as `head`, went away
+        sys.stderr.close()
+        return FAILURE
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands and their flags."""
+    parser = argparse.ArgumentParser(prog="minigan", description="GANs from scratch on NumPy.")
+    parser.set_defaults(command=None)
+    commands = parser.add_subparsers(title="commands")
+    _add_train(commands)
+    _add_sample(commands)
+    _add_info(commands)
+    return parser
+
+
+def _add_train(commands: argparse._SubParsersAction) -> None:
+    train = commands.add_parser(
+        "train",
+        help="train a GAN and save a picture of what it makes",
+        description="Train a GAN. Everything goes into a run folder: samples.png, losses.png, samples.gif, "
+        "metrics.csv, checkpoints. Ctrl-C stops it; --resume goes on exactly where it stopped.",
+    )
+    train.add_argument("preset", nargs="?", help="fashion (default), digits, mnist, ring, grid, moons, swiss_roll, ...")
+    train.add_argument("--data", metavar="PATH", help="your own data: a folder of images, an .npy, .npz or idx file")
+    train.add_argument("--model", help="dcgan, tutorial, dense or toy")
+    train.add_argument("--loss", help="non-saturating, minimax or wasserstein")
+    train.add_argument("--penalty", help="none or wgan-gp")
+    train.add_argument("--steps", type=int, help="generator steps; with --resume: how many more")
+    train.add_argument("--batch-size", type=int)
+    train.add_argument("--lr", type=float, help="learning rate of Adam, for both networks")
+    train.add_argument("--seed", type=int, help="one seed, one result (default 0)")
+    train.add_argument("--device", help="cpu, cuda, cuda:1, ... or strict (default: MINIGAN_DEVICE, else cpu)")
+    train.add_argument("--out", metavar="FOLDER", help="the run folder (default: runs/NAME)")
+    train.add_argument("--resume", metavar="RUN", help="go on with the run in this folder")
+    train.set_defaults(command=_train)
+
+
+def _add_sample(commands: argparse._SubParsersAction) -> None:
+    sample = commands.add_parser("sample", help="draw samples from a trained run")
+    sample.add_argument("run", help="the run folder, such as runs/fashion")
+    sample.add_argument("--n", type=int, default=64, help="how many (default 64)")
+    sample.add_argument("--seed", type=int, default=0)
+    sample.add_argument("--interpolate", action="store_true", help="rows that walk from one random latent to another")
+    sample.add_argument("-o", "--output", help="the PNG file (default: RUN/sample-SEED.png)")
+    sample.set_defaults(command=_sample)
+
+
+def _add_info(commands: argparse._SubParsersAction) -> None:
+    info = commands.add_parser("info", help="show what a run is and how far it came")
+    info.add_argument("run", help="the run folder, such as runs/fashion")
+    info.set_defaults(command=_info)
+
+
+def _train(options: argparse.Namespace) -> int:
+    return _resume(options) if options.resume else _start(options)
+
+
+def _start(options: argparse.Namespace) -> int:
+    from minigan.backend import get_device
+    from minigan.data import PRESETS, load
+    from minigan.training import new_folder, resolve
+
+    if options.preset and options.data:
+        raise UsageError(f"expected a preset or --data, got both ({options.preset} and {options.data}); leave one out")
+    name = options.data or options.preset or "fashion"
+    if options.preset and options.preset not in PRESETS:
+        raise UsageError(
+            f"unknown preset {options.preset!r}; expected one of {', '.join(PRESETS)}; "
+            f"for your own images write --data {options.preset}"
+        )
+    chosen = {key: getattr(options, key) for key in ("model", "loss", "penalty", "steps", "batch_size", "lr", "seed")}
+    config = resolve(name, device=get_device(options.device).name, **chosen)
+    data = load(Path(name) if options.data else name)
+    return _run(config, data, lambda: new_folder(data.name, options.out))
+
+
+def _resume(options: argparse.Namespace) -> int:
+    import dataclasses
+
+    from minigan.backend import get_device
+    from minigan.training import load_config
+    from minigan.training.run import load_data, steps_done
+
+    fixed = ("preset", "model", "loss", "penalty", "batch_size", "lr", "seed", "out")
+    given = [name for name in fixed if getattr(options, name) is not None]
+    if given:
+        raise UsageError(
+            f"a resumed run keeps its settings: leave out {', '.join(given)}; --steps, --device and --data may be given"
+        )
+    folder = Path(options.resume)
+    config = load_config(folder)
+    if options.data:
+        config = dataclasses.replace(config, data=options.data)
+    if options.device:
+        config = dataclasses.replace(config, device=get_device(options.device).name)
+    if options.steps is not None:
+        if options.steps < 1:
+            raise UsageError(f"--steps: expected at least 1 more step, got {options.steps}")
+        config = dataclasses.replace(config, steps=steps_done(folder) + options.steps)
+    return _run(config, load_data(config), lambda: folder)
+
+
+def _run(config, data, make_folder) -> int:
+    from minigan.training import train
+    from minigan.training.trainer import Trainer
+
+    Trainer(config, data)  # a model that does not fit the data is refused before a folder is made
+    folder = make_folder()
+    print(f"{data.source}")
+    print(f"training {config.model} ({config.loss}) for {config.steps} steps on {config.device}, in {folder}")
+    trainer, stop = train(config, data, folder)
+    if stop:
+        print(f"stopped after step {trainer.steps}; go on with: minigan train --resume {folder}")
+    print(f"samples: {folder / 'samples.png'}")
+    return 128 + stop.signal if stop else 0
+
+
+def _sample(options: argparse.Namespace) -> int:
+    from minigan.training.sampling import save_interpolation, save_samples
+
+    if options.n < 1 or options.seed < 0:
+        raise UsageError(f"expected --n of at least 1 and --seed of at least 0, got {options.n} and {options.seed}")
+    folder = Path(options.run)
+    path = Path(options.output) if options.output else folder / f"sample-{options.seed}.png"
+    draw = save_interpolation if options.interpolate else save_samples
+    draw(folder, path, n=options.n, seed=options.seed)
+    print(path)
+    return 0
+
+
+def _info(options: argparse.Namespace) -> int:
+    from minigan.training.report import describe
+
+    print(describe(Path(options.run)))
+    return 0

@@ -1,0 +1,14 @@
+"""Architectures by name: each builds a generator and a discriminator for samples of a given shape."""
+
+from collections.abc import Callable
+
+from minigan.models.dcgan import dcgan, tutorial
+from minigan.models.dense import dense, toy
+from minigan.nn import Sequential
+
+Builder = Callable[..., tuple[Sequential, Sequential]]
+
+models: dict[str, Builder] = {"dcgan": dcgan, "tutorial": tutorial, "dense": dense, "toy": toy}
+"""`models["dcgan"]((28, 28, 1), 100, rng=rng)` gives (generator, discriminator)."""
+
+__all__ = ["Builder", "dcgan", "dense", "models", "toy", "tutorial"]

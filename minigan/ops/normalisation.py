@@ -1,0 +1,50 @@
+"""Normalisation: batch, layer and instance norm are one op over different axes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minigan.autograd import keeping_op
+from minigan.backend import array_namespace
+from minigan.ops.reductions import mean, standard_deviation
+
+
+@keeping_op
+def standardize(x, *, axes, eps=1e-5):
+    """(x - mean) / sqrt(variance + eps), mean and variance taken over `axes`.
+
+    Keeps (mean, variance, standard deviation) for the backward pass and for running statistics.
+    """
+    m = x.mean(axis=axes, keepdims=True)
+    centred = x - m
+    v = (centred * centred).mean(axis=axes, keepdims=True)
+    s = array_namespace(x).sqrt(v + eps)
+    return centred / s, (m, v, s)
+
+
+def batch_norm(x: Any, scale: Any, shift: Any, *, eps: float = 1e-5) -> tuple[Any, Any, Any]:
+    """Standardize each channel (last axis) over the batch and all positions, then scale and shift.
+
+    Ioffe and Szegedy 2015, algorithm 1. `scale` (gamma) and `shift` (beta) have shape (C,). Returns the
+    output and, as plain arrays (C,), the mean and the variance of the batch for running statistics.
+    """
+    y = standardize(x, axes=tuple(range(x.ndim - 1)), eps=eps)
+    m, v, _ = y.kept
+    return y * scale + shift, m.reshape(-1), v.reshape(-1)
+
+
+def layer_norm(x: Any, scale: Any, shift: Any, *, eps: float = 1e-5) -> Any:
+    """Standardize each sample over the trailing axes that `scale` and `shift` have (Ba, Kiros, Hinton 2016)."""
+    return standardize(x, axes=tuple(range(x.ndim - scale.ndim, x.ndim)), eps=eps) * scale + shift
+
+
+def _standardize_vjp(g, y, s, axes):
+    return (g - mean(g, axis=axes, keepdims=True) - y * mean(g * y, axis=axes, keepdims=True)) / s
+
+
+standardize.vjps(
+    lambda g, y, x, *, axes, eps=1e-5: _standardize_vjp(
+        g, y, standard_deviation(x, axis=axes, keepdims=True, eps=eps), axes
+    )
+)
+standardize.array_vjp(lambda g, y, kept, x, *, axes, eps=1e-5: (_standardize_vjp(g, y, kept[2], axes),))

@@ -1,0 +1,53 @@
+"""Adam: steps of even size in every direction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from minigan.backend import array_namespace
+from minigan.nn import Parameter
+from minigan.optim.optimizer import Optimizer
+
+
+class Adam(Optimizer):
+    """Adam (Kingma, Ba 2015, algorithm 1), with t the number of the step, from 1:
+
+        m <- beta1 m + (1 - beta1) g         running mean of the gradient
+        v <- beta2 v + (1 - beta2) g^2       running mean of its square
+        theta <- theta - lr m_hat / (sqrt(v_hat) + eps)
+
+    m_hat = m / (1 - beta1^t) and v_hat = v / (1 - beta2^t) undo the bias of starting from zero. Without them
+    the first step with (0.5, 0.999) is 15.8 times the learning rate.
+    """
+
+    slots = ("m", "v")
+
+    def __init__(
+        self,
+        parameters: Sequence[Parameter],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        *,
+        eps: float = 1e-8,
+    ) -> None:
+        super().__init__(parameters, lr)
+        if not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"betas: expected two numbers in [0, 1), got {betas}")
+        self.betas, self.eps = betas, eps
+        self.m, self.v = self.zeros(), self.zeros()
+
+    def update(self, theta: Any, g: Any) -> None:
+        """The formulas above; g and its temporary are overwritten to save passes over memory."""
+        xp, (beta1, beta2), t = array_namespace(theta), self.betas, self.steps
+        m, v = self.m, self.v
+        m *= beta1
+        m += (1 - beta1) * g
+        g *= g
+        g *= 1 - beta2
+        v *= beta2
+        v += g
+        denominator = xp.sqrt(v, out=g)
+        denominator *= 1 / (1 - beta2**t) ** 0.5
+        denominator += self.eps
+        theta -= xp.divide(m, denominator, out=g) * (self.lr / (1 - beta1**t))

@@ -1,0 +1,66 @@
+"""What all optimizers share: a flat buffer of parameters, and a state that can be saved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minigan.autograd import Tensor
+from minigan.backend import array_namespace, device_of, to_device, to_host
+from minigan.nn import Parameter, ParameterBuffer
+
+
+class Optimizer:
+    """Changes parameters along gradients: `optimizer.step(mg.grad(loss, network.parameters()))`.
+
+    A subclass writes its formula in `update(theta, g)`, in place on flat arrays of all parameters. Arrays
+    that it carries from step to step are made by `self.zeros()` and named in `slots`.
+    """
+
+    slots: tuple[str, ...] = ()
+
+    def __init__(self, parameters: Sequence[Parameter], lr: float) -> None:
+        if not lr > 0:
+            raise ValueError(f"lr: expected a learning rate above 0, got {lr}")
+        self.buffer = ParameterBuffer.of(parameters)
+        self.lr = lr
+        self.steps = 0
+
+    def step(self, gradients: Sequence[Tensor | None]) -> None:
+        """Take one step. `gradients` is the list that `grad` returned for the same parameters.
+
+        Raises ValueError if one is None or has another shape, RuntimeError if the parameters have moved.
+        """
+        if not self.buffer.is_current():
+            raise RuntimeError(
+                "the parameters have moved since this optimizer was made (by Module.to, or because another optimizer "
+                "packed them in other company); make the optimizer after the move, one for each network"
+            )
+        self.steps += 1
+        self.update(self.buffer.data, self.buffer.gather(gradients))
+
+    def update(self, theta: Any, g: Any) -> None:
+        """Change the flat parameters `theta` in place, given their flat gradient `g`."""
+        raise NotImplementedError
+
+    def zeros(self) -> Any:
+        """A flat array of zeros, one for each parameter value."""
+        return array_namespace(self.buffer.data).zeros_like(self.buffer.data)
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """The number of steps and the carried arrays, as copies on the host."""
+        return {"steps": np.array(self.steps)} | {name: np.array(to_host(getattr(self, name))) for name in self.slots}
+
+    def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
+        """Restore what `state_dict` gave. Raises ValueError if it belongs to another optimizer or network."""
+        if set(state) != {"steps", *self.slots}:
+            raise ValueError(f"{type(self).__name__}: expected a state of steps {self.slots}, got {sorted(state)}")
+        for name in self.slots:
+            if state[name].shape != self.buffer.data.shape:
+                raise ValueError(f"{name}: expected shape {self.buffer.data.shape}, got {state[name].shape}")
+        self.steps = int(state["steps"])
+        for name in self.slots:
+            own = getattr(self, name)
+            own[...] = to_device(np.asarray(state[name], dtype=own.dtype), device_of(own))

@@ -1,0 +1,93 @@
+"""What a run is: every setting, resolved and checked before anything starts."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from typing import Any
+
+from minigan.errors import MiniganError
+from minigan.gan import losses, penalties
+from minigan.models import models
+
+
+class ConfigError(MiniganError, ValueError):
+    """A setting that does not exist or has an impossible value."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """The settings of a run; `config.json` of a run folder holds them."""
+
+    data: str = "fashion"
+    model: str = "dcgan"
+    loss: str = "non-saturating"
+    penalty: str = "none"
+    steps: int = 1200
+    batch_size: int = 64
+    lr: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    critic_steps: int = 1
+    latent_size: int = 100
+    seed: int = 0
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "betas", tuple(self.betas))
+        _check_name("model", self.model, models)
+        _check_name("loss", self.loss, losses)
+        _check_name("penalty", self.penalty, penalties)
+        for name in ("steps", "batch_size", "critic_steps", "latent_size"):
+            _check_number(name, getattr(self, name), int, least=1)
+        _check_number("seed", self.seed, int, least=0)
+        _check_number("lr", self.lr, float, least=0.0)
+        if not 0 < self.lr < 1e3:
+            raise ConfigError(f"lr: expected a learning rate above 0, such as 0.0002, got {self.lr}")
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+            raise ConfigError(f"betas: expected two numbers from 0 to below 1, got {self.betas}")
+
+
+BY_DATA: dict[str, dict[str, Any]] = {
+    "digits": {"steps": 2500},
+    "ring": {"model": "toy", "latent_size": 2, "steps": 3000, "batch_size": 256, "lr": 1e-3, "betas": (0.5, 0.9)},
+}
+"""Settings in which a data set departs from the defaults."""
+
+for _points in ("grid", "swiss_roll", "moons"):
+    BY_DATA[_points] = BY_DATA["ring"]
+
+BY_LOSS: dict[str, dict[str, Any]] = {
+    # Gulrajani et al. 2017, algorithm 1: the critic must be near its optimum, and Adam without momentum.
+    "wasserstein": {"penalty": "wgan-gp", "critic_steps": 5, "lr": 1e-4, "betas": (0.0, 0.9)},
+}
+"""Settings that a loss needs; they win over those of the data set."""
+
+
+def resolve(data: str, **chosen: Any) -> Config:
+    """The settings for a data set and, where given (not None), the choices of the user."""
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    settings = BY_DATA.get(data, {}) | BY_LOSS.get(chosen.get("loss", Config.loss), {})
+    return Config(data=data, **(settings | chosen))
+
+
+def from_dict(settings: dict[str, Any]) -> Config:
+    """The config that `dataclasses.asdict` gave; ConfigError if it has unknown settings."""
+    known = {field.name for field in dataclasses.fields(Config)}
+    unknown = sorted(set(settings) - known)
+    if unknown:
+        raise ConfigError(f"unknown settings {unknown}; the run may have been written by a newer version of minigan")
+    return Config(**settings)
+
+
+def _check_name(setting: str, name: Any, known: dict[str, Any]) -> None:
+    if name not in known:
+        similar = difflib.get_close_matches(str(name), known, n=1)
+        guess = f" Did you mean {similar[0]}?" if similar else ""
+        raise ConfigError(f"{setting}: expected one of {', '.join(known)}, got {name!r}.{guess}")
+
+
+def _check_number(setting: str, value: Any, kind: type, least: float) -> None:
+    numbers = (int, float) if kind is float else int
+    if isinstance(value, bool) or not isinstance(value, numbers) or not value >= least:
+        described = "a whole number" if kind is int else "a number"
+        raise ConfigError(f"{setting}: expected {described} of at least {least}, got {value!r}")

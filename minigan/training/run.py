@@ -1,0 +1,154 @@
+"""A run: a folder with its settings, checkpoints, metrics and pictures, from start to end."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from minigan.data import ImageData, PointData, load
+from minigan.errors import CheckpointError, TrainingError
+from minigan.files import atomic_write, lock
+from minigan.training import checkpoint, guard
+from minigan.training.config import Config, from_dict
+from minigan.training.interrupt import StopRequest, stoppable
+from minigan.training.record import Record, is_finite
+from minigan.training.trainer import Trainer
+
+CHECKPOINT_EVERY = 100
+
+
+def new_folder(data_name: str, out: str | Path | None = None) -> Path:
+    """Make the folder of a new run: `out`, or the first free one of runs/NAME, runs/NAME-2, ...
+
+    Raises TrainingError if `out` exists and holds something, or cannot be made.
+    """
+    folder = Path(out) if out is not None else _first_free(Path("runs"), data_name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        taken = any(folder.iterdir())
+    except OSError as error:
+        raise TrainingError(f"cannot make the folder {folder}: {error.strerror}; choose another with --out") from error
+    if taken:
+        raise TrainingError(f"the folder {folder} is not empty; go on with --resume {folder}, or choose another --out")
+    return folder
+
+
+def save_config(config: Config, folder: Path) -> None:
+    """Write config.json."""
+    atomic_write(folder / "config.json", (json.dumps(dataclasses.asdict(config), indent=2) + "\n").encode())
+
+
+def load_config(folder: Path) -> Config:
+    """The settings of the run in a folder; CheckpointError if there is none, or its config.json is damaged."""
+    path = folder / "config.json"
+    try:
+        settings = json.loads(path.read_text())
+        if not isinstance(settings, dict):
+            raise ValueError("it holds no settings")
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{folder} is not the folder of a run: it has no config.json") from error
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"cannot read {path}: {error}; restore it, or start a new run") from error
+    return from_dict(settings)
+
+
+def load_data(config: Config) -> ImageData | PointData:
+    """The data of a run: a preset, or the path that it was started with."""
+    return load(config.data)
+
+
+def steps_done(folder: Path) -> int:
+    """The step of the newest checkpoint in the folder of a run."""
+    state = checkpoint.newest(folder / "checkpoints")
+    return state[1]["steps"] if state else 0
+
+
+def train(config: Config, data: ImageData | PointData, folder: Path) -> tuple[Trainer, StopRequest]:
+    """Train in a folder until `config.steps`, from its newest checkpoint if it has one.
+
+    Ctrl-C and SIGTERM end the run after the step at hand; whatever ends it, all that is needed to go on is
+    in the folder. Returns the trainer and the request to stop, if there was one.
+
+    Raises TrainingError if a loss is no longer finite, or the folder cannot be written or is in use;
+    CheckpointError if the newest checkpoint cannot be used.
+    """
+    (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+    with lock(folder), stoppable() as stop, np.errstate(all="ignore"):
+        save_config(config, folder)
+        trainer = restored(config, data, folder)
+        record = Record(folder, trainer)
+        with _progress_bar(trainer) as bar:
+            while trainer.steps < config.steps and not stop:
+                time_to_fetch = record.add(trainer.step())
+                bar.update()
+                time_to_save = trainer.steps % CHECKPOINT_EVERY == 0
+                if time_to_fetch or time_to_save:
+                    _fetch(record, bar)
+                if record.is_time_for_a_frame():
+                    record.draw_frame()
+                if time_to_save:
+                    _save(record)
+            _fetch(record, bar)
+        _save(record)
+        record.draw_pictures()
+    return trainer, stop
+
+
+def restored(config: Config, data: ImageData | PointData, folder: Path) -> Trainer:
+    """A trainer in the state of the folder's newest checkpoint, or at the start if there is none yet."""
+    trainer = Trainer(config, data)
+    state = checkpoint.newest(folder / "checkpoints")
+    if state is not None:
+        checkpoint.restore(trainer, *state)
+    return trainer
+
+
+def _fetch(record: Record, bar: object) -> None:
+    rows = record.fetch()
+    for row in rows:
+        if not is_finite(row):
+            raise _failure(record, int(row[0]), f"d_loss, g_loss and penalty are {row[1:]}")
+    if rows:
+        bar.set_postfix_str(f"D {rows[-1][1]:.3f}  G {rows[-1][2]:.3f}")
+
+
+def _save(record: Record) -> None:
+    if not guard.all_finite(record.trainer):
+        raise _failure(record, record.trainer.steps, "a weight is no longer finite")
+    record.write_metrics()
+    checkpoint.save(record.trainer, record.folder / "checkpoints")
+
+
+def _failure(record: Record, step: int, what: str) -> TrainingError:
+    config, data = record.trainer.config, record.trainer.data
+    good = restored(config, data, record.folder)
+    saved = f"the checkpoint of step {good.steps} is good" if good.steps else "no checkpoint was written before"
+    reason = guard.first_fault(good, step)
+    return TrainingError(
+        f"stopped at step {step}: {what}; {reason}; {saved}. Try a smaller --lr, or another --loss or --penalty"
+    )
+
+
+def _first_free(parent: Path, name: str) -> Path:
+    name = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
+    names = itertools.chain([name], (f"{name}-{i}" for i in itertools.count(2)))
+    return next(folder for folder in (parent / n for n in names) if not folder.exists())
+
+
+def _progress_bar(trainer: Trainer) -> object:
+    from tqdm import tqdm
+
+    return tqdm(
+        total=trainer.config.steps,
+        initial=trainer.steps,
+        unit="step",
+        desc=trainer.data.name,
+        disable=not sys.stderr.isatty(),
+        dynamic_ncols=True,
+    )
