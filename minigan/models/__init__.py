@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from minigan.models.dcgan import dcgan, tutorial
+from minigan.models.convolutional import dcgan, tutorial
 from minigan.models.dense import dense, toy
 from minigan.nn import Sequential
 

@@ -16,6 +16,7 @@ All three are one matrix product over the columns: the kh kw C pixels under the 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from minigan.autograd import op
@@ -41,18 +42,22 @@ def conv2d(x, w, *, stride=1, padding=0):
 
 @op
 def conv_transpose2d(g, w, *, stride=1, padding=0, output_padding=0):
-    """The adjoint of `conv2d` in the image: (N, OH, OW, O) to (N, H, W, C), H = (OH-1)s + kh - 2p + output_padding."""
+    """The adjoint of `conv2d` in the image: (N, OH, OW, O) to (N, H, W, C), H = (OH-1)s + kh - 2p + output_padding.
+
+    Row h of the image meets the kernel rows a = h + p (mod s) only. So the pixels of each of the s x s phases
+    are an ordinary convolution of g, of stride 1, with every s-th row and column of the kernel, flipped.
+    """
     _check_channels("conv_transpose2d", "output channels", g, w, w.shape[3])
-    xp = array_namespace(g)
-    (n, oh, ow, o), (kh, kw, c, _) = g.shape, w.shape
-    (sh, sw), (ph, pw) = pair(stride), pair(padding)
+    (n, oh, ow, _), (kh, kw, c, _) = g.shape, w.shape
     h, wd = conv_transpose_output_size((oh, ow), (kh, kw), stride, padding, output_padding)
-    columns = matmul(g.reshape(n * oh * ow, o), w.reshape(kh * kw * c, o).T).reshape(n, oh, ow, kh, kw, c)
-    x = xp.zeros((n, max(h + 2 * ph, (oh - 1) * sh + kh), max(wd + 2 * pw, (ow - 1) * sw + kw), c), dtype=g.dtype)
-    for a in range(kh):
-        for b in range(kw):
-            x[:, a : a + oh * sh : sh, b : b + ow * sw : sw] += columns[:, :, :, a, b]
-    return x[:, ph : ph + h, pw : pw + wd]
+    x = array_namespace(g).zeros((n, h, wd, c), dtype=g.dtype)
+    reach_h, reach_w = _reach(kh, pair(stride)[0]), _reach(kw, pair(stride)[1])
+    g = _pad(g, (reach_h, reach_h + 1), (reach_w, reach_w + 1))
+    for rows, taps_h, first_h in _phases(h, kh, pair(stride)[0], pair(padding)[0]):
+        for columns, taps_w, first_w in _phases(wd, kw, pair(stride)[1], pair(padding)[1]):
+            part = w[taps_h, taps_w][::-1, ::-1].transpose(0, 1, 3, 2)
+            x[:, rows, columns] = _correlate(g[:, first_h:, first_w:], part, x[:, rows, columns].shape[1:3])
+    return x
 
 
 @op
@@ -97,9 +102,14 @@ def conv_transpose_output_size(
 
 def _columns(x: Any, kernel: tuple[int, int], stride: Pair, padding: Pair, out: tuple[int, int]) -> Any:
     """The pixels of x under the kernel at each output pixel: (N OH OW, kh kw C)."""
-    (kh, kw), (sh, sw), (oh, ow) = kernel, pair(stride), out
-    x = _pad(x, *pair(padding))
-    n, _, _, c = x.shape
+    (kh, kw), (sh, sw), (ph, pw), (oh, ow) = kernel, pair(stride), pair(padding), out
+    x = _pad(x, (ph, ph), (pw, pw))
+    n, h, w, c = x.shape
+    if (oh - 1) * sh + kh > h or (ow - 1) * sw + kw > w:  # a view beyond the image would read foreign memory
+        raise ValueError(
+            f"a {kh}x{kw} kernel with stride {(sh, sw)} and padding {(ph, pw)} has no {oh}x{ow} positions on an image "
+            f"of {h - 2 * ph}x{w - 2 * pw}"
+        )
     by_image, by_row, by_pixel, by_channel = x.strides
     windows = array_namespace(x).lib.stride_tricks.as_strided(
         x,
@@ -109,13 +119,39 @@ def _columns(x: Any, kernel: tuple[int, int], stride: Pair, padding: Pair, out: 
     return windows.reshape(n * oh * ow, kh * kw * c)
 
 
-def _pad(x: Any, ph: int, pw: int) -> Any:
-    if ph == pw == 0:
+def _pad(x: Any, rows: tuple[int, int], columns: tuple[int, int]) -> Any:
+    """Surround x by zeros: rows (above, below) and columns (left, right)."""
+    if not any(rows + columns):
         return x
     n, h, w, c = x.shape
-    padded = array_namespace(x).zeros((n, h + 2 * ph, w + 2 * pw, c), dtype=x.dtype)
-    padded[:, ph : ph + h, pw : pw + w] = x
+    padded = array_namespace(x).zeros((n, h + sum(rows), w + sum(columns), c), dtype=x.dtype)
+    padded[:, rows[0] : rows[0] + h, columns[0] : columns[0] + w] = x
     return padded
+
+
+def _reach(kernel: int, stride: int) -> int:
+    """How many rows (or columns) of g one phase of the kernel spans beyond its first."""
+    return -(-kernel // stride) - 1
+
+
+def _phases(size: int, kernel: int, stride: int, padding: int) -> Iterator[tuple[slice, slice, int]]:
+    """For each phase of an image axis: its pixels, the kernel taps that reach them, and where g starts.
+
+    "Where" counts in g padded by `_reach`: pixel h, tap a and row i of g meet where h + padding = stride i + a.
+    """
+    reach = _reach(kernel, stride)
+    for phase in range(min(stride, kernel)):
+        taps = -(-(kernel - phase) // stride)
+        first = max(0, -(-(padding - phase) // stride))
+        start = stride * first + phase - padding
+        if start < size:
+            yield slice(start, size, stride), slice(phase, kernel, stride), first + reach - (taps - 1)
+
+
+def _correlate(x: Any, w: Any, out: tuple[int, int]) -> Any:
+    """Slide w (kh, kw, C, O) over x (N, H, W, C) with stride 1, for the first `out` positions."""
+    kh, kw, c, o = w.shape
+    return matmul(_columns(x, (kh, kw), 1, 0, out), w.reshape(kh * kw * c, o)).reshape(x.shape[0], *out, o)
 
 
 def _leftover(x: Any, w: Any, stride: Pair, padding: Pair) -> tuple[int, int]:

@@ -19,17 +19,17 @@ from minigan.nn import (
     dcgan_normal,
 )
 
-CHANNELS = 64
-
-
-def dcgan(shape: tuple[int, ...], latent_size: int, *, rng: np.random.Generator) -> tuple[Sequential, Sequential]:
+def dcgan(
+    shape: tuple[int, ...], latent_size: int, *, rng: np.random.Generator, channels: int = 64
+) -> tuple[Sequential, Sequential]:
     """The rules of Radford, Metz, Chintala 2015 for small images: strided convolutions, N(0, 0.02^2) weights.
 
-    Batch norm stands in the generator alone: a discriminator without it may take any gradient penalty.
+    Batch norm stands in the generator alone: a discriminator without it may take any gradient penalty. The
+    feature maps have `channels` channels at half the size of the image and twice as many at a quarter.
     Height and width must be divisible by 4; raises ValueError otherwise.
     """
     h, w, colours = _check_image_shape(shape)
-    c, init = CHANNELS, dcgan_normal
+    c, init = channels, dcgan_normal
     generator = Sequential(
         Dense(latent_size, h // 4 * (w // 4) * 2 * c, rng=rng, bias=False, init=init),
         Reshape(h // 4, w // 4, 2 * c),
