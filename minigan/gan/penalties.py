@@ -59,6 +59,8 @@ def input_gradient_norm(critic: Critic, x: Any) -> Tensor:
     x = Tensor(x, requires_grad=True, device=device_of(x))
     # The gradient of the sum is the gradient of each term, since D(x_i) depends on x_i alone.
     (gradient,) = grad(critic(x).sum(), [x], create_graph=True)
+    if gradient is None:
+        raise ValueError("the critic's logits were not computed from its input; check that nothing is detached in it")
     return norm(gradient, axis=tuple(range(1, x.ndim)))
 
 

@@ -17,37 +17,40 @@ from minigan.nn import (
     Sequential,
     Tanh,
     dcgan_normal,
+    he_normal,
 )
 
 def dcgan(
-    shape: tuple[int, ...], latent_size: int, *, rng: np.random.Generator, channels: int = 64
+    shape: tuple[int, ...], latent_size: int, *, rng: np.random.Generator, channels: int = 32
 ) -> tuple[Sequential, Sequential]:
-    """The rules of Radford, Metz, Chintala 2015 for small images: strided convolutions, N(0, 0.02^2) weights.
+    """Radford, Metz, Chintala 2015 for small images: strided convolutions, batch norm and ReLU in the generator.
 
-    Batch norm stands in the generator alone: a discriminator without it may take any gradient penalty. The
-    feature maps have `channels` channels at half the size of the image and twice as many at a quarter.
-    Height and width must be divisible by 4; raises ValueError otherwise.
+    The discriminator has dropout in place of batch norm, so that it may take a gradient penalty. The feature
+    maps have `channels` channels at half the size of the image and twice as many at a quarter. Height and
+    width must be divisible by 4; raises ValueError otherwise.
     """
     h, w, colours = _check_image_shape(shape)
-    c, init = channels, dcgan_normal
+    c = channels
     generator = Sequential(
-        Dense(latent_size, h // 4 * (w // 4) * 2 * c, rng=rng, bias=False, init=init),
+        Dense(latent_size, h // 4 * (w // 4) * 2 * c, rng=rng, bias=False, init=dcgan_normal),
         Reshape(h // 4, w // 4, 2 * c),
         BatchNorm(2 * c),
         ReLU(),
-        ConvTranspose2d(2 * c, c, 4, stride=2, padding=1, rng=rng, bias=False, init=init),
+        ConvTranspose2d(2 * c, c, 4, stride=2, padding=1, rng=rng, bias=False, init=dcgan_normal),
         BatchNorm(c),
         ReLU(),
-        ConvTranspose2d(c, colours, 4, stride=2, padding=1, rng=rng, init=init),
+        ConvTranspose2d(c, colours, 4, stride=2, padding=1, rng=rng, init=dcgan_normal),
         Tanh(),
     )
     discriminator = Sequential(
-        Conv2d(colours, c, 4, stride=2, padding=1, rng=rng, init=init),
+        Conv2d(colours, c, 4, stride=2, padding=1, rng=rng, init=he_normal),
         LeakyReLU(0.2),
-        Conv2d(c, 2 * c, 4, stride=2, padding=1, rng=rng, init=init),
+        Dropout(0.3, rng=rng),
+        Conv2d(c, 2 * c, 4, stride=2, padding=1, rng=rng, init=he_normal),
         LeakyReLU(0.2),
+        Dropout(0.3, rng=rng),
         Flatten(),
-        Dense(h // 4 * (w // 4) * 2 * c, 1, rng=rng, init=init),
+        Dense(h // 4 * (w // 4) * 2 * c, 1, rng=rng, init=he_normal),
     )
     return generator, discriminator
 

@@ -40,6 +40,8 @@ def dense(shape: tuple[int, ...], latent_size: int, *, rng: np.random.Generator)
 
 def toy(shape: tuple[int, ...], latent_size: int, *, rng: np.random.Generator) -> tuple[Sequential, Sequential]:
     """Three hidden layers of 128 in each network, no normalisation: for points in the plane."""
+    if len(shape) != 1:
+        raise ValueError(f"the model 'toy' makes points, of shape (2,), got samples of shape {shape}; use 'dense'")
     (size,) = shape
     generator = Sequential(*_hidden(latent_size, 128, ReLU(), rng), Dense(128, size, rng=rng))
     discriminator = Sequential(*_hidden(size, 128, LeakyReLU(0.2), rng), Dense(128, 1, rng=rng))

@@ -47,11 +47,8 @@ class Module:
 
     def children(self) -> Iterator[tuple[str, Module]]:
         """The direct parts with their names."""
-        for name, value in vars(self).items():
-            if isinstance(value, Module):
-                yield name, value
-            elif isinstance(value, list | tuple):
-                yield from ((f"{name}.{i}", part) for i, part in enumerate(value) if isinstance(part, Module))
+        for attribute, value in vars(self).items():
+            yield from _parts(attribute, value)
 
     def modules(self) -> Iterator[Module]:
         """This module and all its parts, at any depth."""
@@ -118,8 +115,8 @@ class Module:
         for attribute, value in vars(self).items():
             if isinstance(value, Parameter) or is_array(value):
                 yield prefix + attribute, self, attribute, value
-        for name, part in self.children():
-            yield from part._entries(f"{prefix}{name}.")
+            for name, part in _parts(attribute, value):
+                yield from part._entries(f"{prefix}{name}.")
 
     def describe(self) -> str:
         """The settings that the short form `Name(settings)` shows."""
@@ -173,6 +170,14 @@ def check_rng(rng: np.random.Generator) -> np.random.Generator:
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"rng: expected a numpy.random.Generator (np.random.default_rng(seed)), got {rng!r}")
     return rng
+
+
+def _parts(attribute: str, value: Any) -> Iterator[tuple[str, Module]]:
+    """The parts that one attribute holds, with their names: a module, or those of a list."""
+    if isinstance(value, Module):
+        yield attribute, value
+    elif isinstance(value, list | tuple):
+        yield from ((f"{attribute}.{i}", part) for i, part in enumerate(value) if isinstance(part, Module))
 
 
 def _array(value: Any) -> Any:

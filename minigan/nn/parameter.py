@@ -19,6 +19,11 @@ class Parameter(Tensor):
         super().__init__(data, requires_grad=True)
         self.buffer: ParameterBuffer | None = None
 
+    def __getstate__(self) -> Any:
+        """What `copy.deepcopy` copies: the data, but not the buffer, of which a copied view would be no view."""
+        _, slots = super().__getstate__()
+        return None, slots | {"buffer": None}
+
 
 class ParameterBuffer:
     """The parameters of a network, one after the other in one flat array, each parameter a view of it.
@@ -31,17 +36,18 @@ class ParameterBuffer:
         _check(self.parameters)
         xp = array_namespace(parameters[0].data)
         self.data = xp.concatenate([p.data.reshape(-1) for p in parameters])
+        self.views = []
         start = 0
         for p in parameters:
-            p.data = self.data[start : start + p.size].reshape(p.shape)
-            p.buffer = self
+            self.views.append(self.data[start : start + p.size].reshape(p.shape))
+            p.data, p.buffer = self.views[-1], self
             start += p.size
 
     @staticmethod
     def of(parameters: Sequence[Parameter]) -> ParameterBuffer:
         """The buffer that holds just these parameters in this order; they are packed into a new one if none does."""
         parameters = tuple(parameters)
-        buffer = parameters[0].buffer if parameters else None
+        buffer = getattr(parameters[0], "buffer", None) if parameters else None
         return buffer if buffer and buffer.holds(parameters) else ParameterBuffer(parameters)
 
     def holds(self, parameters: Sequence[Parameter]) -> bool:
@@ -50,8 +56,8 @@ class ParameterBuffer:
         return same and self.is_current()
 
     def is_current(self) -> bool:
-        """Whether all parameters still live here; `Module.to` and packing anew move them away."""
-        return all(p.buffer is self for p in self.parameters)
+        """Whether all parameters still live here; `Module.to`, packing anew and `p.data = ...` move them away."""
+        return all(p.buffer is self and p.data is view for p, view in zip(self.parameters, self.views, strict=True))
 
     def gather(self, gradients: Sequence[Tensor | None]) -> Any:
         """The gradients of all parameters as one flat array.

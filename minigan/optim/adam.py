@@ -32,7 +32,7 @@ class Adam(Optimizer):
         eps: float = 1e-8,
     ) -> None:
         super().__init__(parameters, lr)
-        if not all(0 <= beta < 1 for beta in betas):
+        if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
             raise ValueError(f"betas: expected two numbers in [0, 1), got {betas}")
         self.betas, self.eps = betas, eps
         self.m, self.v = self.zeros(), self.zeros()

@@ -35,11 +35,13 @@ class Optimizer:
         """
         if not self.buffer.is_current():
             raise RuntimeError(
-                "the parameters have moved since this optimizer was made (by Module.to, or because another optimizer "
-                "packed them in other company); make the optimizer after the move, one for each network"
+                "the parameters have moved since this optimizer was made (by Module.to, by p.data = ..., or because "
+                "another optimizer packed them in other company); make the optimizer after the move, one for each "
+                "network, and write values with p.data[...] = ..."
             )
+        g = self.buffer.gather(gradients)
         self.steps += 1
-        self.update(self.buffer.data, self.buffer.gather(gradients))
+        self.update(self.buffer.data, g)
 
     def update(self, theta: Any, g: Any) -> None:
         """Change the flat parameters `theta` in place, given their flat gradient `g`."""
