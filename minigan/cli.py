@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shlex
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from minigan.errors import MiniganError
+from minigan import __version__
+from minigan.errors import DeviceError, MiniganError, UsageError
 
 FAILURE, USAGE = 1, 2
-
-
-class UsageError(MiniganError):
-    """Arguments that do not go together."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,23 +24,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help()
         return USAGE
     try:
-        return options.command(options)
-    except MiniganError as error:
-        from minigan.training import ConfigError
-
-        print(f"minigan: {error}", file=sys.stderr)
-        return USAGE if isinstance(error, UsageError | ConfigError) else FAILURE
-    except KeyboardInterrupt:
-        print("minigan: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader of the output, such as `head`, went away
-        sys.stderr.close()
+        code = options.command(options)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader of the output, such as `head`, went away; so does what is left of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
+    except KeyboardInterrupt:
+        return _fail("interrupted", 128 + signal.SIGINT)
+    except MiniganError as error:
+        return _fail(str(error), USAGE if isinstance(error, UsageError | DeviceError) else FAILURE)
+    except MemoryError as error:
+        return _fail(f"out of memory ({error}); ask for less, such as a smaller --batch-size or --n", FAILURE)
+    except OSError as error:
+        return _fail(f"cannot go on: {error}; check the path and the disk", FAILURE)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"minigan: {message}", file=sys.stderr)
+    return code
 
 
 def build_parser() -> argparse.ArgumentParser:
     """All commands and their flags."""
     parser = argparse.ArgumentParser(prog="minigan", description="GANs from scratch on NumPy.")
+    parser.add_argument("--version", action="version", version=f"minigan {__version__}")
     parser.set_defaults(command=None)
     commands = parser.add_subparsers(title="commands")
     _add_train(commands)
@@ -88,25 +96,25 @@ def _add_info(commands: argparse._SubParsersAction) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    return _resume(options) if options.resume else _start(options)
+    return _start(options) if options.resume is None else _resume(options)
 
 
 def _start(options: argparse.Namespace) -> int:
     from minigan.backend import get_device
     from minigan.data import PRESETS, load
     from minigan.training import new_folder, resolve
+    from minigan.training.config import check_name
 
-    if options.preset and options.data:
+    if options.preset is not None and options.data is not None:
         raise UsageError(f"expected a preset or --data, got both ({options.preset} and {options.data}); leave one out")
-    name = options.data or options.preset or "fashion"
-    if options.preset and options.preset not in PRESETS:
-        raise UsageError(
-            f"unknown preset {options.preset!r}; expected one of {', '.join(PRESETS)}; "
-            f"for your own images write --data {options.preset}"
-        )
+    if options.data is not None:
+        name = _absolute(options.data)
+    else:
+        name = "fashion" if options.preset is None else options.preset
+        check_name("preset (for your own images: --data PATH)", name, PRESETS)
     chosen = {key: getattr(options, key) for key in ("model", "loss", "penalty", "steps", "batch_size", "lr", "seed")}
     config = resolve(name, device=get_device(options.device).name, **chosen)
-    data = load(Path(name) if options.data else name)
+    data = load(name)
     return _run(config, data, lambda: new_folder(data.name, options.out))
 
 
@@ -125,9 +133,9 @@ def _resume(options: argparse.Namespace) -> int:
         )
     folder = Path(options.resume)
     config = load_config(folder)
-    if options.data:
-        config = dataclasses.replace(config, data=options.data)
-    if options.device:
+    if options.data is not None:
+        config = dataclasses.replace(config, data=_absolute(options.data))
+    if options.device is not None:
         config = dataclasses.replace(config, device=get_device(options.device).name)
     if options.steps is not None:
         if options.steps < 1:
@@ -136,17 +144,22 @@ def _resume(options: argparse.Namespace) -> int:
     return _run(config, load_data(config), lambda: folder)
 
 
+def _absolute(path: str) -> str:
+    """How a run remembers the path of its data: found from anywhere, never taken for a preset of that name."""
+    return str(Path(path).absolute())
+
+
 def _run(config, data, make_folder) -> int:
     from minigan.training import train
-    from minigan.training.trainer import Trainer
+    from minigan.training.run import rehearse
 
-    Trainer(config, data)  # a model that does not fit the data is refused before a folder is made
+    rehearse(config, data)
     folder = make_folder()
-    print(f"{data.source}")
+    print(data.source)
     print(f"training {config.model} ({config.loss}) for {config.steps} steps on {config.device}, in {folder}")
     trainer, stop = train(config, data, folder)
     if stop:
-        print(f"stopped after step {trainer.steps}; go on with: minigan train --resume {folder}")
+        print(f"stopped after step {trainer.steps}; go on with: minigan train --resume {shlex.quote(str(folder))}")
     print(f"samples: {folder / 'samples.png'}")
     return 128 + stop.signal if stop else 0
 
@@ -157,7 +170,7 @@ def _sample(options: argparse.Namespace) -> int:
     if options.n < 1 or options.seed < 0:
         raise UsageError(f"expected --n of at least 1 and --seed of at least 0, got {options.n} and {options.seed}")
     folder = Path(options.run)
-    path = Path(options.output) if options.output else folder / f"sample-{options.seed}.png"
+    path = folder / f"sample-{options.seed}.png" if options.output is None else Path(options.output)
     draw = save_interpolation if options.interpolate else save_samples
     draw(folder, path, n=options.n, seed=options.seed)
     print(path)

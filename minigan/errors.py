@@ -8,6 +8,10 @@ class MiniganError(Exception):
     """Base of every error that is the input's fault, not the library's."""
 
 
+class UsageError(MiniganError, ValueError):
+    """Arguments or settings that do not exist, have an impossible value, or do not go together."""
+
+
 class DataError(MiniganError, ValueError):
     """A data set, image file or array that cannot be used as it is."""
 

@@ -13,7 +13,7 @@ GAMMA = 16
 class Average:
     """A copy of a network that follows it as a moving average, buffers (running statistics) included:
 
-        average <- average + (1 - beta_t) (network - average),    1 - beta_t = (gamma + 1) / (gamma + t)
+        average <- beta_t average + (1 - beta_t) network,    1 - beta_t = (gamma + 1) / (gamma + t)
 
     after step t. This is polynomial-decay averaging (Shamir, Zhang 2013, section 4): step s has weight about
     s^gamma, so the window is always the last 1 / (gamma + 2) of the run so far, 6 %, however long the run is.
@@ -32,4 +32,5 @@ class Average:
             own = [self._parameters.data, *(b for _, b in self.network.named_buffers())]
             new = [ParameterBuffer.of(network.parameters()).data, *(b for _, b in network.named_buffers())]
             for average, value in zip(own, new, strict=True):
-                average += rate * (value - average)
+                average *= 1 - rate
+                average += rate * value

@@ -12,7 +12,7 @@ import numpy as np
 from minigan.data import ImageData, PointData
 from minigan.errors import CheckpointError, MiniganError
 from minigan.files import load_archive, save_archive
-from minigan.training.config import Config, from_dict
+from minigan.training.config import Config, ConfigError, from_dict
 from minigan.training.trainer import Trainer
 
 VERSION = 1
@@ -82,8 +82,8 @@ def restore(trainer: Trainer, arrays: dict[str, np.ndarray], meta: dict[str, Any
     """
     if meta["data"] != fingerprint(trainer.data):
         raise CheckpointError(
-            f"the run was trained on other data ({meta['data']['name']}: {meta['data']}), "
-            f"here is {fingerprint(trainer.data)}; give the same data as before"
+            f"the run was trained on other data ({meta['data']}), here is {fingerprint(trainer.data)}; "
+            "give the same data as before with --data"
         )
     try:
         for part, owner in _parts(trainer).items():
@@ -97,8 +97,11 @@ def restore(trainer: Trainer, arrays: dict[str, np.ndarray], meta: dict[str, Any
 
 
 def config_of(meta: dict[str, Any]) -> Config:
-    """The settings that a checkpoint was written with."""
-    return from_dict(meta["config"])
+    """The settings that a checkpoint was written with; CheckpointError if this version does not know them."""
+    try:
+        return from_dict(meta["config"])
+    except ConfigError as error:
+        raise CheckpointError(f"cannot use the settings in the checkpoint: {error}") from error
 
 
 def average_state(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -107,11 +110,11 @@ def average_state(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def fingerprint(data: ImageData | PointData) -> dict[str, Any]:
-    """What tells one data set from another: its name, shape, size and a digest of its values."""
+    """What tells one data set from another: the name of a distribution, the size and digest of images."""
     if isinstance(data, PointData):
         return {"name": data.name, "shape": list(data.shape)}
     digest = hashlib.sha256(np.ascontiguousarray(data.images)).hexdigest()
-    return {"name": data.name, "shape": list(data.shape), "images": len(data), "sha256": digest}
+    return {"shape": list(data.shape), "images": len(data), "sha256": digest}
 
 
 def _parts(trainer: Trainer) -> dict[str, Any]:

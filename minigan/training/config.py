@@ -6,12 +6,12 @@ import dataclasses
 import difflib
 from typing import Any
 
-from minigan.errors import MiniganError
+from minigan.errors import UsageError
 from minigan.gan import losses, penalties
 from minigan.models import models
 
 
-class ConfigError(MiniganError, ValueError):
+class ConfigError(UsageError):
     """A setting that does not exist or has an impossible value."""
 
 
@@ -23,9 +23,9 @@ class Config:
     model: str = "dcgan"
     loss: str = "non-saturating"
     penalty: str = "none"
-    steps: int = 1200
-    batch_size: int = 64
-    lr: float = 2e-4
+    steps: int = 3000
+    batch_size: int = 32
+    lr: float = 1e-3
     betas: tuple[float, float] = (0.5, 0.999)
     critic_steps: int = 1
     latent_size: int = 100
@@ -33,41 +33,47 @@ class Config:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "betas", tuple(self.betas))
-        _check_name("model", self.model, models)
-        _check_name("loss", self.loss, losses)
-        _check_name("penalty", self.penalty, penalties)
+        check_name("model", self.model, models)
+        check_name("loss", self.loss, losses)
+        check_name("penalty", self.penalty, penalties)
+        for name in ("data", "device"):
+            if not isinstance(getattr(self, name), str):
+                raise ConfigError(f"{name}: expected a name, got {getattr(self, name)!r}")
         for name in ("steps", "batch_size", "critic_steps", "latent_size"):
             _check_number(name, getattr(self, name), int, least=1)
         _check_number("seed", self.seed, int, least=0)
         _check_number("lr", self.lr, float, least=0.0)
         if not 0 < self.lr < 1e3:
-            raise ConfigError(f"lr: expected a learning rate above 0, such as 0.0002, got {self.lr}")
-        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
-            raise ConfigError(f"betas: expected two numbers from 0 to below 1, got {self.betas}")
+            raise ConfigError(f"lr: expected a learning rate above 0 and below 1000, such as 0.0002, got {self.lr}")
+        _check_betas(self.betas)
+        object.__setattr__(self, "betas", tuple(self.betas))  # JSON has lists only
 
 
 BY_DATA: dict[str, dict[str, Any]] = {
-    "digits": {"steps": 2500},
-    "ring": {"model": "toy", "latent_size": 2, "steps": 3000, "batch_size": 256, "lr": 1e-3, "betas": (0.5, 0.9)},
+    name: {"model": "toy", "latent_size": 2} for name in ("ring", "grid", "swiss_roll", "moons")
 }
 """Settings in which a data set departs from the defaults."""
 
-for _points in ("grid", "swiss_roll", "moons"):
-    BY_DATA[_points] = BY_DATA["ring"]
+BY_MODEL: dict[str, dict[str, Any]] = {
+    "dense": {"batch_size": 64, "lr": 2e-4, "betas": (0.5, 0.999)},  # the source article's
+    "toy": {"batch_size": 256, "lr": 1e-3, "betas": (0.5, 0.9)},
+    "tutorial": {"batch_size": 64, "lr": 1e-4, "betas": (0.9, 0.999)},  # the tutorial's, but for its batch of 256
+}
+"""Settings in which a model departs from the defaults."""
 
 BY_LOSS: dict[str, dict[str, Any]] = {
     # Gulrajani et al. 2017, algorithm 1: the critic must be near its optimum, and Adam without momentum.
     "wasserstein": {"penalty": "wgan-gp", "critic_steps": 5, "lr": 1e-4, "betas": (0.0, 0.9)},
 }
-"""Settings that a loss needs; they win over those of the data set."""
+"""Settings that a loss needs; they win over those of the model, and these over those of the data set."""
 
 
 def resolve(data: str, **chosen: Any) -> Config:
     """The settings for a data set and, where given (not None), the choices of the user."""
     chosen = {name: value for name, value in chosen.items() if value is not None}
-    settings = BY_DATA.get(data, {}) | BY_LOSS.get(chosen.get("loss", Config.loss), {})
-    return Config(data=data, **(settings | chosen))
+    settings = BY_DATA.get(data, {}) | chosen
+    defaults = BY_MODEL.get(settings.get("model"), {}) | BY_LOSS.get(settings.get("loss"), {})
+    return Config(data=data, **(defaults | settings))
 
 
 def from_dict(settings: dict[str, Any]) -> Config:
@@ -79,8 +85,9 @@ def from_dict(settings: dict[str, Any]) -> Config:
     return Config(**settings)
 
 
-def _check_name(setting: str, name: Any, known: dict[str, Any]) -> None:
-    if name not in known:
+def check_name(setting: str, name: Any, known: dict[str, Any]) -> None:
+    """Raise ConfigError, with the nearest known name, if a setting names what does not exist."""
+    if not isinstance(name, str) or name not in known:
         similar = difflib.get_close_matches(str(name), known, n=1)
         guess = f" Did you mean {similar[0]}?" if similar else ""
         raise ConfigError(f"{setting}: expected one of {', '.join(known)}, got {name!r}.{guess}")
@@ -91,3 +98,9 @@ def _check_number(setting: str, value: Any, kind: type, least: float) -> None:
     if isinstance(value, bool) or not isinstance(value, numbers) or not value >= least:
         described = "a whole number" if kind is int else "a number"
         raise ConfigError(f"{setting}: expected {described} of at least {least}, got {value!r}")
+
+
+def _check_betas(betas: Any) -> None:
+    is_pair = isinstance(betas, list | tuple) and len(betas) == 2
+    if not is_pair or not all(isinstance(beta, int | float) and 0 <= beta < 1 for beta in betas):
+        raise ConfigError(f"betas: expected two numbers from 0 to below 1, got {betas!r}")

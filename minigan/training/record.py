@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import contextlib
 import math
 from pathlib import Path
 
@@ -30,14 +30,16 @@ class Record:
         self.frame_every = max(1, trainer.config.steps // FRAMES)
         self.rows = [row for row in read_metrics(folder / "metrics.csv") if row[0] <= trainer.steps]
         self._pending: list[dict[str, Tensor]] = []
-        (folder / "frames").mkdir(exist_ok=True)
         for frame in self.frames():
             if _step_of(frame) > trainer.steps:
                 frame.unlink()
 
-    def add(self, losses: dict[str, Tensor]) -> bool:
-        """Note the losses of a step, on their device; True if it is time to `fetch`."""
+    def add(self, losses: dict[str, Tensor]) -> None:
+        """Note the losses of a step, on their device."""
         self._pending.append(losses)
+
+    def is_time_to_fetch(self) -> bool:
+        """Whether so many losses are noted that it pays to fetch them."""
         return len(self._pending) >= FETCH_EVERY
 
     def fetch(self) -> list[tuple[float, ...]]:
@@ -89,7 +91,9 @@ class Record:
     def _draw_points(self, path: Path, samples: np.ndarray) -> None:
         rng = np.random.default_rng(0)
         real = self.trainer.data.sample(1000, rng)
-        save_points(path, real, samples, title=f"{self.trainer.data.name}, step {self.trainer.steps}")
+        edge = 1.3 * float(np.abs(real).max())  # the same axes in every frame, or the animation would jump
+        title = f"{self.trainer.data.name}, step {self.trainer.steps}"
+        save_points(path, real, samples, title=title, limits=(-edge, edge))
 
     def _draw_losses(self) -> None:
         columns = list(zip(*self.rows, strict=True)) or [()] * len(COLUMNS)
@@ -104,7 +108,7 @@ class Record:
         frames = []
         for path in self.frames():
             with Image.open(path) as image:
-                pixels = np.array(image)
+                pixels = np.array(image if image.mode == "L" else image.convert("RGB"))
             frames.append(_enlarged(pixels if pixels.ndim == 3 else pixels[..., None]))
         if frames:
             animation(self.folder / "samples.gif", frames)
@@ -114,9 +118,12 @@ def read_metrics(path: Path) -> list[tuple[float, ...]]:
     """The rows of a metrics.csv, none if there is no file; lines that are not whole rows are left out."""
     if not path.exists():
         return []
-    with open(path, newline="") as file:
-        lines = list(csv.reader(file))[1:]
-    return [(int(line[0]), *map(float, line[1:])) for line in lines if len(line) == len(COLUMNS)]
+    rows = []
+    for line in path.read_text(errors="replace").splitlines():
+        with contextlib.suppress(ValueError):  # the header, and damaged lines
+            step, d_loss, g_loss, penalty = line.split(",")
+            rows.append((int(step), float(d_loss), float(g_loss), float(penalty)))
+    return rows
 
 
 def is_finite(row: tuple[float, ...]) -> bool:

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from minigan.data import ImageData, PointData, load
-from minigan.errors import CheckpointError, TrainingError
+from minigan.errors import CheckpointError, MiniganError, TrainingError
 from minigan.files import atomic_write, lock
 from minigan.training import checkpoint, guard
-from minigan.training.config import Config, from_dict
+from minigan.training.config import Config, ConfigError, from_dict
 from minigan.training.interrupt import StopRequest, stoppable
 from minigan.training.record import Record, is_finite
 from minigan.training.trainer import Trainer
@@ -29,12 +29,8 @@ def new_folder(data_name: str, out: str | Path | None = None) -> Path:
     Raises TrainingError if `out` exists and holds something, or cannot be made.
     """
     folder = Path(out) if out is not None else _first_free(Path("runs"), data_name)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        taken = any(folder.iterdir())
-    except OSError as error:
-        raise TrainingError(f"cannot make the folder {folder}: {error.strerror}; choose another with --out") from error
-    if taken:
+    _make(folder)
+    if any(folder.iterdir()):
         raise TrainingError(f"the folder {folder} is not empty; go on with --resume {folder}, or choose another --out")
     return folder
 
@@ -48,14 +44,16 @@ def load_config(folder: Path) -> Config:
     """The settings of the run in a folder; CheckpointError if there is none, or its config.json is damaged."""
     path = folder / "config.json"
     try:
-        settings = json.loads(path.read_text())
+        settings = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(settings, dict):
             raise ValueError("it holds no settings")
+        return from_dict(settings)
     except FileNotFoundError as error:
-        raise CheckpointError(f"{folder} is not the folder of a run: it has no config.json") from error
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"cannot read {path}: {error}; restore it, or start a new run") from error
-    return from_dict(settings)
+        raise CheckpointError(
+            f"{folder} is not the folder of a run: it has no config.json; expected one such as runs/fashion"
+        ) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"cannot use {path}: {error}; restore it, or start a new run") from error
 
 
 def load_data(config: Config) -> ImageData | PointData:
@@ -69,6 +67,20 @@ def steps_done(folder: Path) -> int:
     return state[1]["steps"] if state else 0
 
 
+def rehearse(config: Config, data: ImageData | PointData) -> None:
+    """Train one step and throw it away, so that what cannot work is refused before anything is written.
+
+    Raises ConfigError for settings that do not go together, such as a model that does not fit the data.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            Trainer(config, data).step()
+    except MiniganError:
+        raise
+    except ValueError as error:
+        raise ConfigError(f"these settings do not go together: {error}") from error
+
+
 def train(config: Config, data: ImageData | PointData, folder: Path) -> tuple[Trainer, StopRequest]:
     """Train in a folder until `config.steps`, from its newest checkpoint if it has one.
 
@@ -78,19 +90,22 @@ def train(config: Config, data: ImageData | PointData, folder: Path) -> tuple[Tr
     Raises TrainingError if a loss is no longer finite, or the folder cannot be written or is in use;
     CheckpointError if the newest checkpoint cannot be used.
     """
-    (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(config, data)
+    for part in ("checkpoints", "frames"):
+        _make(folder / part)
     with lock(folder), stoppable() as stop, np.errstate(all="ignore"):
-        save_config(config, folder)
-        trainer = restored(config, data, folder)
+        _go_to_newest(trainer, folder)
+        save_config(config, folder)  # only now: settings that do not fit the checkpoint must not replace those that do
         record = Record(folder, trainer)
         with _progress_bar(trainer) as bar:
             while trainer.steps < config.steps and not stop:
-                time_to_fetch = record.add(trainer.step())
+                record.add(trainer.step())
                 bar.update()
+                time_to_draw = record.is_time_for_a_frame()
                 time_to_save = trainer.steps % CHECKPOINT_EVERY == 0
-                if time_to_fetch or time_to_save:
+                if time_to_draw or time_to_save or record.is_time_to_fetch():
                     _fetch(record, bar)
-                if record.is_time_for_a_frame():
+                if time_to_draw:
                     record.draw_frame()
                 if time_to_save:
                     _save(record)
@@ -100,39 +115,45 @@ def train(config: Config, data: ImageData | PointData, folder: Path) -> tuple[Tr
     return trainer, stop
 
 
-def restored(config: Config, data: ImageData | PointData, folder: Path) -> Trainer:
-    """A trainer in the state of the folder's newest checkpoint, or at the start if there is none yet."""
-    trainer = Trainer(config, data)
+def _go_to_newest(trainer: Trainer, folder: Path) -> None:
+    """Put a new trainer into the state of the folder's newest checkpoint; without one it stays at the start."""
     state = checkpoint.newest(folder / "checkpoints")
     if state is not None:
         checkpoint.restore(trainer, *state)
-    return trainer
 
 
 def _fetch(record: Record, bar: object) -> None:
+    """Fetch the losses and show them. What is drawn or saved afterwards is finite."""
     rows = record.fetch()
-    for row in rows:
-        if not is_finite(row):
-            raise _failure(record, int(row[0]), f"d_loss, g_loss and penalty are {row[1:]}")
+    if not all(map(is_finite, rows)) or not guard.all_finite(record.trainer):
+        raise _failure(record)
     if rows:
         bar.set_postfix_str(f"D {rows[-1][1]:.3f}  G {rows[-1][2]:.3f}")
 
 
 def _save(record: Record) -> None:
-    if not guard.all_finite(record.trainer):
-        raise _failure(record, record.trainer.steps, "a weight is no longer finite")
     record.write_metrics()
     checkpoint.save(record.trainer, record.folder / "checkpoints")
 
 
-def _failure(record: Record, step: int, what: str) -> TrainingError:
-    config, data = record.trainer.config, record.trainer.data
-    good = restored(config, data, record.folder)
+def _failure(record: Record) -> TrainingError:
+    """What went wrong since the last checkpoint, found by repeating the steps from there."""
+    good = Trainer(record.trainer.config, record.trainer.data)
+    _go_to_newest(good, record.folder)
     saved = f"the checkpoint of step {good.steps} is good" if good.steps else "no checkpoint was written before"
-    reason = guard.first_fault(good, step)
+    step, fault = guard.first_fault(good, record.trainer.steps)
     return TrainingError(
-        f"stopped at step {step}: {what}; {reason}; {saved}. Try a smaller --lr, or another --loss or --penalty"
+        f"stopped, because at step {step} {fault}; {saved}. Try a smaller --lr, or another --loss or --penalty"
     )
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(
+            f"cannot make the folder {folder}: {error.strerror}; choose another place for the run"
+        ) from error
 
 
 def _first_free(parent: Path, name: str) -> Path:

@@ -17,7 +17,7 @@ from minigan.training.averaging import Average
 from minigan.training.config import Config
 
 STREAMS = ("weights", "order", "latents", "penalty", "fixed latents")
-SHOWN = 64
+SHOWN_IMAGES, SHOWN_POINTS = 64, 1000
 """How many samples at fixed latents a run shows."""
 
 
@@ -45,7 +45,8 @@ class Trainer:
         self.g_optimizer = Adam(self.generator.parameters(), config.lr, config.betas)
         self.d_optimizer = Adam(self.discriminator.parameters(), config.lr, config.betas)
         self.average = Average(self.generator)
-        self.fixed_latents = self.latents(SHOWN, self.streams["fixed latents"])
+        shown = SHOWN_IMAGES if isinstance(data, ImageData) else SHOWN_POINTS
+        self.fixed_latents = self.latents(shown, self.streams["fixed latents"])
         self.steps = 0
 
     def step(self) -> dict[str, Tensor]:
