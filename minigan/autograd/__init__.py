@@ -1,8 +1,22 @@
 """Automatic differentiation of any order: `Tensor`, `Op`, `grad`, `no_grad`, `gradcheck`."""
 
+from minigan.autograd.complex_step import NotAnalyticError, complex_step_derivative
 from minigan.autograd.grad import grad
 from minigan.autograd.gradcheck import GradcheckError, gradcheck
 from minigan.autograd.op import Op, keeping_op, no_grad, op, registry
 from minigan.autograd.tensor import Tensor, constant
 
-__all__ = ["GradcheckError", "Op", "Tensor", "constant", "grad", "gradcheck", "keeping_op", "no_grad", "op", "registry"]
+__all__ = [
+    "GradcheckError",
+    "NotAnalyticError",
+    "Op",
+    "Tensor",
+    "complex_step_derivative",
+    "constant",
+    "grad",
+    "gradcheck",
+    "keeping_op",
+    "no_grad",
+    "op",
+    "registry",
+]

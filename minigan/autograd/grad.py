@@ -7,7 +7,7 @@ from typing import Any
 
 from minigan.autograd.op import recording
 from minigan.autograd.tensor import Tensor, constant, node
-from minigan.backend import array_namespace
+from minigan.backend import array_namespace, is_array
 
 
 def grad(
@@ -21,15 +21,17 @@ def grad(
     Args:
         output: the tensor to differentiate; a single number unless `grad_output` is given.
         inputs: tensors that require gradients, leaves or not.
-        grad_output: the vector of the vector-Jacobian product, in the shape of `output`; by default one.
+        grad_output: the vector of the vector-Jacobian product, in shape and dtype of `output`; by default one.
         create_graph: record the backward pass too, so that the gradients can be differentiated again.
 
     Returns:
-        One tensor for each input, in its shape and dtype; None for an input that `output` was not computed
-        from, zeros where it was but the derivative vanishes everywhere.
+        One tensor for each input, in its shape and (if all that enters has one dtype) its dtype; None for an
+        input that `output` was not computed from, zeros where it was but the derivative vanishes everywhere.
+        Gradients may share memory with each other: do not change them in place.
 
     Only nodes on a path from `inputs` to `output` are visited. Raises TypeError for an input that is no
-    tensor or requires no gradient, ValueError for an output that is not a single number.
+    tensor or requires no gradient, ValueError for an output that is not a single number and for a
+    `grad_output` that does not fit.
     """
     _check(output, inputs, grad_output)
     reached = ancestors(output)
@@ -94,10 +96,6 @@ def _contributions(y: Tensor, g: Any, needed: set[Tensor], create_graph: bool) -
 def _seed(output: Tensor, grad_output: Any) -> Any:
     if grad_output is None:
         return array_namespace(output.data).ones_like(output.data)
-    if constant(grad_output).shape != output.shape:
-        raise ValueError(
-            f"grad_output has shape {constant(grad_output).shape}, output has {output.shape}; they must be equal"
-        )
     return grad_output
 
 
@@ -120,8 +118,18 @@ def _check(output: Tensor, inputs: Sequence[Tensor], grad_output: Any) -> None:
             raise TypeError(f"grad: expected tensors as inputs, but inputs[{i}] is {type(x).__name__}")
         if not x.requires_grad:
             raise TypeError(f"grad: inputs[{i}], {x.dtype}{list(x.shape)}, was made without requires_grad=True")
-    if grad_output is None and output.size != 1:
+    if grad_output is None:
+        if output.size != 1:
+            raise ValueError(
+                f"grad: output has shape {output.shape}, not a single number; "
+                "reduce it (output.sum(), output.mean()) or pass grad_output"
+            )
+        return
+    u = constant(grad_output)
+    if not is_array(u):
+        raise TypeError(f"grad: expected an array or a Tensor as grad_output, got {type(u).__name__}")
+    if (u.shape, u.dtype) != (output.shape, output.dtype):
         raise ValueError(
-            f"grad: output has shape {output.shape}, not a single number; "
-            "reduce it (output.sum(), output.mean()) or pass grad_output"
+            f"grad: grad_output is {u.dtype}{list(u.shape)}, output is {output.dtype}{list(output.shape)}; "
+            "shape and dtype must be equal"
         )

@@ -91,9 +91,12 @@ class Op:
             elif isinstance(a, np.generic):
                 leak = True
             arrays.append(a)
+        for value in settings.values():
+            leak = leak or isinstance(value, np.generic)
         if leak and traced:  # a NumPy scalar would turn float32 into float64 (NEP 50), a Python number does not
-            args = tuple(a.item() if isinstance(a, np.generic) else a for a in args)
+            args = tuple(_plain(a) for a in args)
             arrays = [constant(a) for a in args]
+            settings = {name: _plain(value) for name, value in settings.items()}
         try:
             y = self.forward(*arrays, **settings)
         except Exception as error:
@@ -104,7 +107,7 @@ class Op:
             y, kept = y
         if not traced:
             return y
-        out = node(np.asarray(y) if isinstance(y, np.generic) else y)
+        out = node(y)
         out.kept = kept
         if live and _recording.get():
             out.op, out.args, out.kwargs, out.requires_grad = self, args, settings, True
@@ -122,6 +125,11 @@ def op(forward: Callable[..., Any]) -> Op:
 def keeping_op(forward: Callable[..., Any]) -> Op:
     """Make an op of a function that returns `(y, kept)`: `kept` is work saved for the `array_vjp`."""
     return Op(forward, keeps=True)
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy scalar as a Python number, everything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _describe(arrays: list, settings: dict) -> str:

@@ -36,6 +36,8 @@ class Tensor:
             raise TypeError("Tensor(data): expected an array or numbers, got a Tensor; use .detach() to copy one")
         if not is_array(data):
             data = np.asarray(data, dtype=np.float32)
+        elif isinstance(data, np.generic):
+            data = np.asarray(data)
         if device is not None or isinstance(data, np.ndarray):
             data = to_device(data, get_device(device))
         if requires_grad and data.dtype.kind != "f":
@@ -121,7 +123,8 @@ def _fill(tensor: Tensor, data: Any, requires_grad: bool) -> None:
 def node(data: Any) -> Tensor:
     """A constant tensor around an array as it is: no check, no copy, no move."""
     tensor = Tensor.__new__(Tensor)
-    _fill(tensor, data, False)
+    # Where NumPy gives a scalar, a 0-d array takes its place, as on a device.
+    _fill(tensor, np.asarray(data) if isinstance(data, np.generic) else data, False)
     return tensor
 
 

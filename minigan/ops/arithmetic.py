@@ -60,13 +60,13 @@ def where(condition, a, b):
 @op
 def maximum(a, b):
     """The larger of a and b; at a tie the derivative goes to a."""
-    return where.forward(a >= b, a, b)
+    return _namespace_of(a, b).maximum(a, b)
 
 
 @op
 def minimum(a, b):
     """The smaller of a and b; at a tie the derivative goes to a."""
-    return where.forward(a <= b, a, b)
+    return _namespace_of(a, b).minimum(a, b)
 
 
 def _namespace_of(*values):
