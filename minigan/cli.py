@@ -1,4 +1,4 @@
-"""The command line: `minigan train`, `minigan sample`, `minigan info`."""
+"""The command line: `minigan train`, `minigan sample`, `minigan info`, `minigan gradcheck`."""
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_sample(commands)
     _add_info(commands)
+    _add_gradcheck(commands)
     return parser
 
 
@@ -93,6 +94,20 @@ def _add_info(commands: argparse._SubParsersAction) -> None:
     info = commands.add_parser("info", help="show what a run is and how far it came")
     info.add_argument("run", help="the run folder, such as runs/fashion")
     info.set_defaults(command=_info)
+
+
+def _add_gradcheck(commands: argparse._SubParsersAction) -> None:
+    gradcheck = commands.add_parser(
+        "gradcheck",
+        help="prove every derivative against numerical ones",
+        description="Compare the derivatives of every op, layer, loss and penalty with central differences in "
+        "float64, and print the worst relative error at each order.",
+    )
+    gradcheck.add_argument("names", nargs="*", metavar="NAME", help="tanh, BatchNorm, wgan-gp, ...; or op, layer, ...")
+    gradcheck.add_argument("--order", type=int, default=3, help="the highest order of differentiation (default 3)")
+    gradcheck.add_argument("--device", help="cpu, cuda, cuda:1, ... or strict (default: MINIGAN_DEVICE, else cpu)")
+    gradcheck.add_argument("--plot", metavar="FILE", help="draw the error against the step size into this PNG file")
+    gradcheck.set_defaults(command=_gradcheck)
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -182,3 +197,25 @@ def _info(options: argparse.Namespace) -> int:
 
     print(describe(Path(options.run)))
     return 0
+
+
+def _gradcheck(options: argparse.Namespace) -> int:
+    from minigan.backend import get_device
+    from minigan.checks import check, select, table
+
+    if options.order < 1:
+        raise UsageError(f"--order: expected at least 1, got {options.order}")
+    cases, device, rows = select(options.names), get_device(options.device), []
+    if options.plot is not None:
+        from minigan.checks.steps import save_step_errors
+
+        save_step_errors(options.plot)
+    columns = table.widths(cases)
+    print(table.header(columns, options.order))
+    for case in cases:
+        rows.append(check(case, options.order, device))
+        print(table.line(rows[-1], columns, options.order))
+    print(table.conclusion(rows))
+    if options.plot is not None:
+        print(f"error against step size: {options.plot}")
+    return FAILURE if any(row.failure for row in rows) else 0
