@@ -110,7 +110,9 @@ def test_the_tutorial_has_the_size_of_the_original():
 def test_dcgan_and_dense_have_their_sizes():
     G, D = models["dcgan"]((28, 28, 1), 100, rng=rng(), channels=64)
     assert size(G) == 100 * 6272 + 2 * 128 + 16 * 64 * 128 + 2 * 64 + 16 * 64 + 1
-    assert size(D) == 16 * 64 + 64 + 16 * 64 * 128 + 128 + 6272 + 1
+    assert size(D) == 16 * 64 + 64 + 16 * 64 * 128 + 2 * 128 + 6272 + 1
+    _, D = models["dcgan"]((28, 28, 1), 100, rng=rng(), channels=64, per_sample=True)
+    assert size(D) == 16 * 64 + 64 + 16 * 64 * 128 + 2 * 6272 + 6272 + 1
     G, D = models["dense"]((28, 28, 1), 100, rng=rng())
     assert size(G) == 101 * 784 + 2 * 785 * 784
     assert size(D) == 2 * 785 * 784 + 785
@@ -136,9 +138,8 @@ def assert_stds(network, std):
 
 def test_initial_weights_are_those_of_the_papers():
     shape = (28, 28, 1)
-    G, D = models["dcgan"](shape, 100, rng=rng())
-    assert_stds(G, lambda w: 0.02)
-    assert_stds(D, lambda w: np.sqrt(2 / fans(w)[0]))
+    for network in models["dcgan"](shape, 100, rng=rng()):
+        assert_stds(network, lambda w: 0.02)
     for network in models["toy"]((2,), 2, rng=rng()):
         assert_stds(nn.Sequential(*network[:-1]), lambda w: np.sqrt(2 / fans(w)[0]))
     for network in [*models["tutorial"](shape, 100, rng=rng()), *models["dense"](shape, 100, rng=rng())]:
@@ -147,9 +148,9 @@ def test_initial_weights_are_those_of_the_papers():
 
 @pytest.mark.parametrize("model", models)
 def test_discriminators_take_a_gradient_penalty(model, device):
-    """None of them has batch norm."""
+    """Built for samples on their own, none of them has batch norm."""
     shape = SHAPES[model][0]
-    _, D = models[model](shape, 5, rng=rng())
+    _, D = models[model](shape, 5, rng=rng(), per_sample=True)
     D.to(device)
     real, fake = (normal((2, *shape), device, seed=seed, dtype=np.float32) for seed in (0, 1))
     penalty = gradient_penalty(D, real, fake, rng=rng())
@@ -241,7 +242,8 @@ def test_both_steps_see_fakes_normalised_by_their_own_batch(data):
     for step in (trainer.discriminator_step, trainer.generator_step):
         with nn.tracing() as trace:
             step(real)
-        normalised = [y.numpy() for m, y in trace if isinstance(m, BatchNorm)]
+        own = set(map(id, trainer.generator))
+        normalised = [y.numpy() for m, y in trace if isinstance(m, BatchNorm) and id(m) in own]
         assert len(normalised) == 2
         for y in normalised:
             np.testing.assert_allclose(y.mean(axis=(0, 1, 2)), 0, atol=1e-5)

@@ -9,6 +9,10 @@ from minigan.nn import Sequential
 Builder = Callable[..., tuple[Sequential, Sequential]]
 
 models: dict[str, Builder] = {"dcgan": dcgan, "tutorial": tutorial, "dense": dense, "toy": toy}
-"""`models["dcgan"]((28, 28, 1), 100, rng=rng)` gives (generator, discriminator)."""
+"""`models["dcgan"]((28, 28, 1), 100, rng=rng)` gives (generator, discriminator).
+
+With `per_sample=True` the discriminator's logit for a sample depends on that sample alone, as gradient
+penalties need it; `tutorial`, `dense` and `toy` have no other discriminator.
+"""
 
 __all__ = ["Builder", "dcgan", "dense", "models", "toy", "tutorial"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from minigan.nn import (
@@ -11,51 +13,58 @@ from minigan.nn import (
     Dense,
     Dropout,
     Flatten,
+    LayerNorm,
     LeakyReLU,
     ReLU,
     Reshape,
     Sequential,
     Tanh,
     dcgan_normal,
-    he_normal,
 )
 
-def dcgan(
-    shape: tuple[int, ...], latent_size: int, *, rng: np.random.Generator, channels: int = 32
-) -> tuple[Sequential, Sequential]:
-    """Radford, Metz, Chintala 2015 for small images: strided convolutions, batch norm and ReLU in the generator.
 
-    The discriminator has dropout in place of batch norm, so that it may take a gradient penalty. The feature
-    maps have `channels` channels at half the size of the image and twice as many at a quarter. Height and
-    width must be divisible by 4; raises ValueError otherwise.
+def dcgan(
+    shape: tuple[int, ...],
+    latent_size: int,
+    *,
+    rng: np.random.Generator,
+    per_sample: bool = False,
+    channels: int = 32,
+) -> tuple[Sequential, Sequential]:
+    """Radford, Metz, Chintala 2015 for small images: strided convolutions, batch norm, N(0, 0.02^2) weights.
+
+    The feature maps have `channels` channels at half the size of the image and twice as many at a quarter.
+    With `per_sample` the discriminator has layer norm in place of batch norm. Height and width must be
+    divisible by 4; raises ValueError otherwise.
     """
     h, w, colours = _check_image_shape(shape)
-    c = channels
+    c, quarter, init = channels, (h // 4, w // 4, 2 * channels), dcgan_normal
     generator = Sequential(
-        Dense(latent_size, h // 4 * (w // 4) * 2 * c, rng=rng, bias=False, init=dcgan_normal),
-        Reshape(h // 4, w // 4, 2 * c),
+        Dense(latent_size, math.prod(quarter), rng=rng, bias=False, init=init),
+        Reshape(*quarter),
         BatchNorm(2 * c),
         ReLU(),
-        ConvTranspose2d(2 * c, c, 4, stride=2, padding=1, rng=rng, bias=False, init=dcgan_normal),
+        ConvTranspose2d(2 * c, c, 4, stride=2, padding=1, rng=rng, bias=False, init=init),
         BatchNorm(c),
         ReLU(),
-        ConvTranspose2d(c, colours, 4, stride=2, padding=1, rng=rng, init=dcgan_normal),
+        ConvTranspose2d(c, colours, 4, stride=2, padding=1, rng=rng, init=init),
         Tanh(),
     )
     discriminator = Sequential(
-        Conv2d(colours, c, 4, stride=2, padding=1, rng=rng, init=he_normal),
+        Conv2d(colours, c, 4, stride=2, padding=1, rng=rng, init=init),
         LeakyReLU(0.2),
-        Dropout(0.3, rng=rng),
-        Conv2d(c, 2 * c, 4, stride=2, padding=1, rng=rng, init=he_normal),
+        Conv2d(c, 2 * c, 4, stride=2, padding=1, rng=rng, bias=False, init=init),
+        LayerNorm(quarter) if per_sample else BatchNorm(2 * c),
         LeakyReLU(0.2),
-        Dropout(0.3, rng=rng),
         Flatten(),
-        Dense(h // 4 * (w // 4) * 2 * c, 1, rng=rng, init=he_normal),
+        Dense(math.prod(quarter), 1, rng=rng, init=init),
     )
     return generator, discriminator
 
 
-def tutorial(shape: tuple[int, ...], latent_size: int, *, rng: np.random.Generator) -> tuple[Sequential, Sequential]:
+def tutorial(
+    shape: tuple[int, ...], latent_size: int, *, rng: np.random.Generator, per_sample: bool = False
+) -> tuple[Sequential, Sequential]:
     """The DCGAN of the TensorFlow tutorial for MNIST (tensorflow.org/tutorials/generative/dcgan).
 
     Keras pads "same" convolutions of stride 2 by one pixel more below and right than above and left; here the

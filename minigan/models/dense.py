@@ -11,7 +11,9 @@ from minigan.nn import Dense, Flatten, LeakyReLU, ReLU, Reshape, Sequential, Tan
 WIDTH = 784
 
 
-def dense(shape: tuple[int, ...], latent_size: int, *, rng: np.random.Generator) -> tuple[Sequential, Sequential]:
+def dense(
+    shape: tuple[int, ...], latent_size: int, *, rng: np.random.Generator, per_sample: bool = False
+) -> tuple[Sequential, Sequential]:
     """The dense GAN of the project's source article: two hidden layers of 784 in each network.
 
     The article lets the generator end in a sigmoid and the discriminator too; here images are in [-1, 1], so
@@ -38,7 +40,9 @@ def dense(shape: tuple[int, ...], latent_size: int, *, rng: np.random.Generator)
     return generator, discriminator
 
 
-def toy(shape: tuple[int, ...], latent_size: int, *, rng: np.random.Generator) -> tuple[Sequential, Sequential]:
+def toy(
+    shape: tuple[int, ...], latent_size: int, *, rng: np.random.Generator, per_sample: bool = False
+) -> tuple[Sequential, Sequential]:
     """Three hidden layers of 128 in each network, no normalisation: for points in the plane."""
     if len(shape) != 1:
         raise ValueError(f"the model 'toy' makes points, of shape (2,), got samples of shape {shape}; use 'dense'")

@@ -24,7 +24,7 @@ class Config:
     loss: str = "non-saturating"
     penalty: str = "none"
     steps: int = 3000
-    batch_size: int = 32
+    batch_size: int = 16
     lr: float = 1e-3
     betas: tuple[float, float] = (0.5, 0.999)
     critic_steps: int = 1

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from minigan.models import models
 from minigan.nn import summary
 from minigan.training import checkpoint
 from minigan.training.record import read_metrics
 from minigan.training.run import load_config
+from minigan.training.trainer import build
 
 
 def describe(folder: Path) -> str:
@@ -27,7 +27,7 @@ def describe(folder: Path) -> str:
         lines.append(f"step {step}: discriminator {d_loss:.4f}, generator {g_loss:.4f}, penalty {penalty:.4f}")
     if state:
         shape = tuple(state[1]["data"]["shape"])
-        networks = models[config.model](shape, config.latent_size, rng=np.random.default_rng(0))
+        networks = build(config, shape, np.random.default_rng(0))
         inputs = (config.latent_size,), shape
         for player, network, input_shape in zip(("generator", "discriminator"), networks, inputs, strict=True):
             lines += ["", player, summary(network, input_shape)]

@@ -8,11 +8,10 @@ import numpy as np
 
 from minigan import plotting
 from minigan.errors import CheckpointError
-from minigan.models import models
 from minigan.nn import Sequential
 from minigan.training import checkpoint
 from minigan.training.config import Config
-from minigan.training.trainer import generate
+from minigan.training.trainer import build, generate
 
 CHUNK = 256
 """How many samples are made at once."""
@@ -29,7 +28,7 @@ def load_generator(folder: Path) -> tuple[Sequential, Config]:
     arrays, meta = state
     config = checkpoint.config_of(meta)
     shape = tuple(meta["data"]["shape"])
-    generator, _ = models[config.model](shape, config.latent_size, rng=np.random.default_rng(0))
+    generator, _ = build(config, shape, np.random.default_rng(0))
     try:
         generator.load_state_dict(checkpoint.average_state(arrays))
     except ValueError as error:

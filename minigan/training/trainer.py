@@ -11,7 +11,7 @@ from minigan.backend import get_device, to_device
 from minigan.data import Batches, ImageData, PointData
 from minigan.gan import losses, penalties
 from minigan.models import models
-from minigan.nn import evaluating, freezing
+from minigan.nn import Sequential, evaluating, freezing
 from minigan.optim import Adam
 from minigan.training.averaging import Average
 from minigan.training.config import Config
@@ -35,9 +35,7 @@ class Trainer:
         seeds = np.random.SeedSequence(config.seed).spawn(len(STREAMS))
         self.streams = {name: np.random.default_rng(seed) for name, seed in zip(STREAMS, seeds, strict=True)}
         self.batches = Batches(data, config.batch_size, self.streams["order"])
-        self.generator, self.discriminator = models[config.model](
-            data.shape, config.latent_size, rng=self.streams["weights"]
-        )
+        self.generator, self.discriminator = build(config, data.shape, self.streams["weights"])
         self.generator.to(self.device)
         self.discriminator.to(self.device)
         self.loss = losses[config.loss]
@@ -94,6 +92,11 @@ class Trainer:
     def samples(self) -> np.ndarray:
         """What the averaged generator makes of the fixed latents, on the host."""
         return generate(self.average.network, self.fixed_latents)
+
+
+def build(config: Config, shape: tuple[int, ...], rng: np.random.Generator) -> tuple[Sequential, Sequential]:
+    """The two networks of a run for samples of a shape. A penalty needs a logit for each sample alone."""
+    return models[config.model](shape, config.latent_size, rng=rng, per_sample=config.penalty != "none")
 
 
 def generate(generator: Any, latents: Tensor | np.ndarray) -> np.ndarray:
