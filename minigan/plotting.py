@@ -116,7 +116,7 @@ def save_points(
         DataError: an array is not of shape (N, 2).
         TrainingError: the file cannot be written.
     """
-    figure, axes = _figure(width=4.5, height=4.5)
+    figure, axes = new_figure(width=4.5, height=4.5)
     for points, colour, label in ((real, REAL, "real"), (generated, GENERATED, "generated")):
         points = np.asarray(points)
         if points.ndim != 2 or points.shape[1] != 2:
@@ -125,9 +125,9 @@ def save_points(
     axes.set(xlabel="first coordinate", ylabel="second coordinate", title=title or "", aspect="equal")
     if limits is not None:
         axes.set(xlim=limits, ylim=limits)
-    for handle in _legend(axes, columns=2).legend_handles:
+    for handle in add_legend(axes, columns=2).legend_handles:
         handle.set(alpha=1, sizes=[30])
-    _save_figure(path, figure)
+    save_figure(path, figure)
 
 
 def loss_curves(path: str | Path, steps: Sequence[float], series: Mapping[str, Sequence[float]]) -> None:
@@ -142,7 +142,7 @@ def loss_curves(path: str | Path, steps: Sequence[float], series: Mapping[str, S
     """
     from matplotlib.ticker import MaxNLocator
 
-    figure, axes = _figure(width=7, height=4)
+    figure, axes = new_figure(width=7, height=4)
     steps = np.asarray(steps, dtype=float)
     for name, values in series.items():
         values = np.asarray(values, dtype=float)
@@ -158,8 +158,8 @@ def loss_curves(path: str | Path, steps: Sequence[float], series: Mapping[str, S
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.xaxis.set_major_formatter("{x:,.10g}")
     if series:
-        _legend(axes, columns=len(series))
-    _save_figure(path, figure)
+        add_legend(axes, columns=len(series))
+    save_figure(path, figure)
 
 
 def animation(path: str | Path, frames: Sequence[np.ndarray], milliseconds: int = 100) -> None:
@@ -273,7 +273,8 @@ def _smooth(values):
     return np.convolve(values, window, "same") / np.convolve(np.ones_like(values), window, "same")
 
 
-def _figure(width, height):
+def new_figure(width: float, height: float) -> tuple:
+    """A figure of that many inches and its axes, in the common style, without pyplot."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -286,11 +287,13 @@ def _figure(width, height):
     return figure, axes
 
 
-def _legend(axes, columns):
+def add_legend(axes, columns: int):
+    """Put the legend below the axes."""
     return axes.figure.legend(loc="outside lower center", ncols=columns, frameon=False)
 
 
-def _save_figure(path, figure):
+def save_figure(path: str | Path, figure) -> None:
+    """Save a figure as PNG, atomically."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH)
     atomic_write(path, buffer.getbuffer())

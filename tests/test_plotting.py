@@ -226,13 +226,13 @@ def test_a_saved_grid_has_the_columns_asked_for(tmp_path):
 def drawn(monkeypatch):
     """The figures that were saved, so that a test can ask what is in them."""
     figures = []
-    save = plotting._save_figure
+    save = plotting.save_figure
 
     def keep(path, figure):
         figures.append(figure)
         save(path, figure)
 
-    monkeypatch.setattr(plotting, "_save_figure", keep)
+    monkeypatch.setattr(plotting, "save_figure", keep)
     return figures
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from minigan.autograd import Tensor, grad, no_grad
 from minigan.autograd.gradcheck import STEP, numerical_derivative
 from minigan.ops import matmul, tanh
-from minigan.plotting import DISCRIMINATOR, GENERATED, GRADIENT, _figure, _legend, _save_figure
+from minigan.plotting import DISCRIMINATOR, GENERATED, GRADIENT, add_legend, new_figure, save_figure
 
 STEPS = np.logspace(-12, 0, 121)
 
@@ -54,7 +54,7 @@ def save_step_errors(path: str | Path) -> None:
     Raises TrainingError if the file cannot be written.
     """
     errors = errors_by_step()
-    figure, axes = _figure(width=7, height=4.6)
+    figure, axes = new_figure(width=7, height=4.6)
     # The complex step lies wide beneath: on the right its error is that of the central difference.
     for (name, values), colour, width in zip(
         errors.items(), (GRADIENT, DISCRIMINATOR, GENERATED), (5, 2, 2), strict=True
@@ -70,8 +70,8 @@ def save_step_errors(path: str | Path) -> None:
     axes.annotate("gradcheck", (STEP, 1), (-5, 0), textcoords="offset points", ha="right", color="0.3", fontsize=9)
     axes.set(xlabel="step h", ylabel="relative error of the derivative", xlim=(STEPS[0], STEPS[-1]), ylim=(3e-17, 10))
     axes.set_title("Too large a step truncates, too small a step rounds", fontsize=11, loc="left")
-    _legend(axes, columns=3)
-    _save_figure(path, figure)
+    add_legend(axes, columns=3)
+    save_figure(path, figure)
 
 
 def _slope(axes, errors, h, power, text, above):

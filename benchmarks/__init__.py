@@ -1,0 +1,1 @@
+"""Benchmarks against PyTorch: `pip install -e '.[bench]'`, then `python -m benchmarks.steps`."""
