@@ -17,13 +17,8 @@ FLOORS = [
     {"cli"},
     {"__init__", "__main__"},
 ]
-SAME_FLOOR = {
-    ("optim", "nn"),
-    ("files", "errors"),
-    ("backend", "errors"),
-    ("training", "plotting"),
-    ("checks", "plotting"),
-}
+NEIGHBOURS = {("optim", "nn"), ("files", "errors"), ("backend", "errors")}
+NEIGHBOURS |= {("training", "plotting"), ("checks", "plotting")}
 
 
 def floor(package):
@@ -45,7 +40,7 @@ def test_imports_go_downward_only():
         own = path.relative_to(ROOT).parts[0].removesuffix(".py")
         for package in imports(path):
             seen.add(package)
-            allowed = package == own or floor(package) < floor(own) or (own, package) in SAME_FLOOR
+            allowed = package == own or floor(package) < floor(own) or (own, package) in NEIGHBOURS
             assert allowed, f"{path.relative_to(ROOT)} (floor {floor(own)}) imports {package} (floor {floor(package)})"
     assert {"backend", "autograd", "ops", "nn", "gan", "data", "training"} <= seen
 
