@@ -1,8 +1,19 @@
 """What the tests of networks share: seeded values on a device, and modules as functions of their parameters."""
 
 import numpy as np
+from hypothesis import HealthCheck, settings
 
 from minigan import Tensor, nn
+
+
+def drawing(examples):
+    """That many examples under the default profile, in proportion under another.
+
+    The fixture `device` is no state that one example could hand on to the next.
+    """
+    default = settings.get_profile("default").max_examples
+    scaled = max(1, examples * settings().max_examples // default)
+    return settings(max_examples=scaled, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def rng(seed=0):

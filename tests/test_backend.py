@@ -10,7 +10,8 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from helpers import drawing
+from hypothesis import given
 from hypothesis import strategies as st
 
 from minigan.backend import (
@@ -270,7 +271,7 @@ def factors(draw):
     return matrix(rows, inner), matrix(inner, columns)
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@drawing(60)
 @given(factors())
 def test_matmul_is_numpys_on_every_device(pair):
     a, b = pair
