@@ -1,12 +1,20 @@
 """What all tests share: hypothesis profiles, and the devices that everything must run on."""
 
+import os
+
+# The matrices here are small: a second BLAS thread gains nothing, and waits whenever its core is busy.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from minigan.backend import available_devices, get_device
 
 settings.register_profile("default", deadline=None, derandomize=True, max_examples=25)
 settings.register_profile("thorough", deadline=None, max_examples=500)
+settings.register_profile(
+    "mutation", settings.get_profile("default"), max_examples=6, phases=[Phase.explicit, Phase.generate], database=None
+)
 settings.load_profile("default")
 
 

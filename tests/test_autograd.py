@@ -111,6 +111,8 @@ def test_what_a_tensor_refuses(device):
         mg.Tensor(x)
     with pytest.raises(TypeError, match="requires_grad needs floating-point data, got int64"):
         mg.Tensor(np.arange(3), requires_grad=True)
+    with pytest.raises(TypeError, match="requires_grad needs floating-point data, got complex128"):
+        mg.Tensor(np.ones(3) * 1j, requires_grad=True)
     with pytest.raises(TypeError):
         np.exp(x)
     with pytest.raises(AttributeError):
@@ -146,6 +148,9 @@ def test_repr_says_what_it_is():
     assert repr(x) == "Tensor([1. 2.], float32[2], cpu, requires_grad=True)"
     assert repr(x * 2) == "Tensor([2. 4.], float32[2], cpu, op=multiply)"
     assert repr(mg.Tensor(np.zeros((9, 9)), device="strict")) == "Tensor(..., float64[9, 9], strict)"
+    assert repr(mg.Tensor(np.zeros(2), device="strict")) == "Tensor(..., float64[2], strict)"
+    shown = [n for n in range(30) if "..." not in repr(mg.Tensor(np.zeros(n)))]
+    assert shown == list(range(17))
 
 
 # ----------------------------------------------------------------------- grad
@@ -237,6 +242,11 @@ GRAD_ERRORS = {
         lambda x: mg.grad(x * 2, [x]),
         ValueError,
         r"grad: output has shape \(2,\), not a single number; reduce it .* or pass grad_output",
+    ),
+    "no number at all": (
+        lambda x: mg.grad(x[:0], [x]),
+        ValueError,
+        r"grad: output has shape \(0,\), not a single number",
     ),
     "a tensor instead of a list": (
         lambda x: mg.grad(x.sum(), x),

@@ -7,7 +7,8 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from helpers import drawing
+from hypothesis import given
 from hypothesis import strategies as st
 from op_cases import convolved, convolved_adjoint, correlated, geometries
 
@@ -16,7 +17,7 @@ from minigan import ops
 from minigan.backend import to_device, to_host
 from minigan.ops.convolution import conv_output_size, conv_transpose_output_size
 
-WEIGHTY = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+WEIGHTY = drawing(60)
 
 
 def normal(shape, device, seed):
@@ -184,12 +185,25 @@ ERRORS = {
         "conv_transpose2d: output_padding (-1, -1) must be at least 0 and below the stride (2, 2)",
     ),
     "too much padding": (
-        lambda: ops.conv_transpose2d(x[:, :1, :1], np.ones((1, 2, 2, 3)), padding=1),
-        "would give -1x0 pixels; use less padding",
+        lambda: ops.conv_transpose2d(x[:, :1, :2], np.ones((1, 2, 2, 3)), padding=1),
+        "a feature map of 1x2 with kernel (1, 2), stride (1, 1), padding (1, 1) and output_padding (0, 0) would give "
+        "-1x1 pixels; use less padding",
+    ),
+    "no pixel left": (
+        lambda: ops.conv_transpose2d(x[:, :1, :1], np.ones((2, 3, 2, 3)), padding=1),
+        "would give 0x1 pixels; use less padding",
     ),
     "no batch": (
         lambda: ops.conv2d(x[0], w),
         "conv2d: expected images (N, H, W, C) and a kernel (kh, kw, in, out), got shapes (5, 6, 3) and (3, 3, 3, 2)",
+    ),
+    "an image of five axes": (
+        lambda: ops.conv2d(x[None], w),
+        "conv2d: expected images (N, H, W, C) and a kernel (kh, kw, in, out), got shapes (1, 1, 5, 6, 3)",
+    ),
+    "a kernel of five axes": (
+        lambda: ops.conv2d(x, w[None]),
+        "conv2d: expected images (N, H, W, C) and a kernel (kh, kw, in, out), got shapes (1, 5, 6, 3) and (1, 3, 3,",
     ),
     "dense weights": (
         lambda: ops.conv_transpose2d(x, np.ones((3, 2))),
@@ -213,3 +227,10 @@ def test_errors(name):
         fail()
     assert message in str(caught.value)
     assert "conv" in caught.value.__notes__[0]
+
+
+def test_sizes_take_two_numbers():
+    with pytest.raises(ValueError, match="longer"):
+        conv_output_size((5, 5), (3, 3, 3), 1, 0)
+    with pytest.raises(ValueError, match="longer"):
+        conv_transpose_output_size((5, 5), (3, 3, 3), 1, 0, 0)

@@ -1,12 +1,14 @@
 """Every op of the registry: its values, its derivatives to third order, and how it treats its inputs."""
 
+import inspect
 import itertools
 import math
 import operator
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from helpers import drawing
+from hypothesis import given
 from hypothesis import strategies as st
 from op_cases import CASES, axis_of, distinct, rngs, shapes, values
 
@@ -15,12 +17,6 @@ from minigan import ops
 from minigan.autograd import op, registry
 from minigan.autograd.op import Op
 from minigan.backend import to_device, to_host
-
-
-def drawing(examples):
-    """Few examples of many ops; a device is no state that one example could hand on to the next."""
-    return settings(max_examples=examples, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
 
 each_op = pytest.mark.parametrize("name", sorted(CASES))
 
@@ -223,9 +219,37 @@ def test_stack(device, axis):
     mg.gradcheck(bent(lambda *xs: ops.stack(xs, axis=axis)), tensors(xs, device), order=2)
 
 
+@pytest.mark.parametrize("new", range(4))
+def test_sum_to_every_shape_that_broadcasts(device, new):
+    x = np.random.default_rng(0).standard_normal((2, 3, 4))
+    for kept in itertools.product((0, 1), repeat=3 - new):  # 0: summed to length 1
+        expected = np.zeros([n if keep else 1 for n, keep in zip(x.shape[new:], kept, strict=True)])
+        for index in np.ndindex(*x.shape):
+            expected[tuple(np.multiply(index[new:], kept).astype(int))] += x[index]
+        assert_close(ops.sum_to(to_device(x, device), shape=expected.shape), expected)
+
+
+def test_the_gradient_of_a_broadcast_input_has_its_shape(device):
+    found = gradient_of(ops.add, np.ones(3), np.ones((2, 3)), device=device)
+    assert found == [[2, 2, 2], [[1, 1, 1], [1, 1, 1]]]
+
+
+def test_stack_takes_one_array_and_refuses_two_of_different_shapes():
+    assert ops.stack([np.ones((2, 3))], axis=1).shape == (2, 1, 3)
+    with pytest.raises(ValueError, match="dimensions"):
+        ops.stack([np.ones((2, 3)), np.ones((3, 2))])
+
+
 @pytest.mark.parametrize(
     ("a", "b"),
-    [((2, 3), (3, 4)), ((2, 5, 3), (3, 4)), ((2, 2, 5, 3), (3, 1)), ((2, 5, 3), (2, 3, 4)), ((0, 5, 3), (3, 2))],
+    [
+        ((2, 3), (3, 4)),
+        ((2, 0), (0, 4)),
+        ((2, 5, 3), (3, 4)),
+        ((2, 2, 5, 3), (3, 1)),
+        ((2, 5, 3), (2, 3, 4)),
+        ((0, 5, 3), (3, 2)),
+    ],
 )
 def test_matmul(device, a, b):
     rng = np.random.default_rng(0)
@@ -235,6 +259,11 @@ def test_matmul(device, a, b):
     assert_close((x @ to_device(b, device)).data, a @ b)
     assert_close((to_device(a, device) @ w).data, a @ b)
     mg.gradcheck(bent(ops.matmul), [x, w], order=3)
+
+
+def test_matmul_names_the_shapes_that_do_not_fit():
+    with pytest.raises(ValueError, match=r"got \(2, 5, 3\) @ \(3,\)"):
+        ops.matmul(np.ones((2, 5, 3)), np.ones(3))
 
 
 def test_relu_is_leaky_relu_of_slope_zero(device):
@@ -317,6 +346,8 @@ def test_methods_do_what_the_ops_of_that_name_do(device):
     for result, expected in pairs:
         assert_close(result.data, np.asarray(expected), 1e-14)
     assert [row.shape for row in t] == [(3, 4), (3, 4)]
+    with pytest.raises(TypeError):
+        t.reshape((6, 4), 1)
 
 
 def test_lists_and_masks_index_on_the_host():
@@ -405,6 +436,7 @@ def test_derivatives_at_zero(device):
     assert at_zero(lambda x: x**0) == 0
     assert at_zero(lambda x: x**1) == 1
     assert at_zero(lambda x: x**2) == 0
+    assert at_zero(lambda x: x**0 * 0) == 0
 
 
 def test_norm_at_zero_has_finite_second_derivatives(device):
@@ -483,6 +515,39 @@ def test_errors_name_the_op_and_the_shapes(name):
     with pytest.raises((ValueError, IndexError)) as caught:
         fail(mg.Tensor(np.ones((2, 3), dtype="float32")))
     assert caught.value.__notes__ == [note]
+
+
+def defaults(function):
+    """What the settings are that a call leaves out."""
+    parameters = inspect.signature(getattr(function, "forward", function)).parameters.values()
+    return {each.name: each.default for each in parameters if each.default is not each.empty}
+
+
+REDUCTION = {"axis": None, "keepdims": False}
+DEFAULTS = {
+    "batch_norm": {"eps": 1e-5},
+    "concatenate": {"axis": 0},
+    "conv2d": {"stride": 1, "padding": 0},
+    "conv2d_weight": {"stride": 1, "padding": 0},
+    "conv_transpose2d": {"stride": 1, "padding": 0, "output_padding": 0},
+    "layer_norm": {"eps": 1e-5},
+    "leaky_relu": {"slope": 0.2},
+    "softmax": {"axis": -1},
+    "stack": {"axis": 0},
+    "standard_deviation": REDUCTION | {"eps": 0.0},
+    "standardize": {"eps": 1e-5},
+    "transpose": {"axes": None},
+} | dict.fromkeys(("logsumexp", "max", "mean", "min", "norm", "sum", "variance"), REDUCTION)
+
+
+def test_what_a_call_leaves_out():
+    assert {name: found for name in ops.__all__ if (found := defaults(getattr(ops, name)))} == DEFAULTS
+
+
+@each_op
+def test_a_setting_left_out_means_the_same_in_every_rule(name):
+    rules = (*registry[name].rules, registry[name].rule_for_each, registry[name].array_rule)
+    assert all(defaults(rule) == defaults(registry[name]) for rule in rules if rule is not None)
 
 
 def test_the_repr_and_docstring_of_an_op():

@@ -159,6 +159,7 @@ def test_a_loaded_state_is_a_copy(device):
         (lambda state: state.pop("v"), "expected a state of"),
         (lambda state: state.update(w=state["m"]), "expected a state of"),
         (lambda state: state.update(v=np.zeros(3)), "v: expected shape"),
+        (lambda state: state.update(v=np.zeros(state["v"].size + 1)), "v: expected shape"),
     ],
 )
 def test_a_foreign_state_changes_nothing(change, words, device):

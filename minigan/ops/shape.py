@@ -20,7 +20,7 @@ def sum_to(x, *, shape):
     """Sum x down to the given shape: the adjoint of `broadcast_to`."""
     new = x.ndim - len(shape)
     stretched = tuple(new + i for i, n in enumerate(shape) if n == 1 and x.shape[new + i] != 1)
-    return x.sum(tuple(range(new)) + stretched, keepdims=True).reshape(shape)
+    return x.sum(tuple(range(new)) + stretched).reshape(shape)
 
 
 def fit(g: Any, x: Any) -> Any:
@@ -76,8 +76,7 @@ def pad(x, *, widths):
 def stack(xs: Sequence[Any], axis: int = 0) -> Any:
     """Join arrays of one shape along a new axis."""
     axis %= xs[0].ndim + 1
-    shape = xs[0].shape[:axis] + (1,) + xs[0].shape[axis:]
-    return concatenate(*(reshape(x, shape=shape) for x in xs), axis=axis)
+    return concatenate(*(reshape(x, shape=x.shape[:axis] + (1,) + x.shape[axis:]) for x in xs), axis=axis)
 
 
 def _is_basic(index: Any) -> bool:
