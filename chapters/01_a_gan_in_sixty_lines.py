@@ -5,7 +5,7 @@
 # nothing but a stream of examples and an opponent. Both players, all their derivatives and the training loop fit
 # on one screen; there is no library underneath.
 #
-# **How long it takes.** About two seconds on one core.
+# **How long it takes.** A few seconds on one core.
 #
 # **The number to expect.** The data are $\mathcal N(3, 0.5^2)$; the generator ends within 0.1 of both numbers.
 #

@@ -189,6 +189,22 @@ ERRORS = {
         "a feature map of 1x2 with kernel (1, 2), stride (1, 1), padding (1, 1) and output_padding (0, 0) would give "
         "-1x1 pixels; use less padding",
     ),
+    "negative padding": (
+        lambda: ops.conv2d(x, w, padding=(0, -1)),
+        "conv2d: expected a stride of at least 1 and a padding of at least 0, got (1, 1) and (0, -1)",
+    ),
+    "negative padding of the adjoint": (
+        lambda: ops.conv_transpose2d(x, np.ones((3, 3, 2, 3)), padding=(-2, 0)),
+        "conv_transpose2d: expected a stride of at least 1 and a padding of at least 0, got (1, 1) and (-2, 0)",
+    ),
+    "no stride": (
+        lambda: ops.conv2d(x, w, stride=(2, 0)),
+        "conv2d: expected a stride of at least 1 and a padding of at least 0, got (2, 0) and (0, 0)",
+    ),
+    "no stride of the adjoint": (
+        lambda: ops.conv_transpose2d(x, np.ones((3, 3, 2, 3)), stride=(0, 2)),
+        "conv_transpose2d: expected a stride of at least 1 and a padding of at least 0, got (0, 2) and (0, 0)",
+    ),
     "no pixel left": (
         lambda: ops.conv_transpose2d(x[:, :1, :1], np.ones((2, 3, 2, 3)), padding=1),
         "would give 0x1 pixels; use less padding",

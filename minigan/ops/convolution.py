@@ -78,6 +78,7 @@ def conv2d_weight(x, g, *, kernel_size, stride=1, padding=0):
 def conv_output_size(size: tuple[int, int], kernel: Pair, stride: Pair, padding: Pair) -> tuple[int, int]:
     """Height and width that `conv2d` gives for an image of `size`; ValueError if the kernel does not fit in."""
     kernel, stride, padding = pair(kernel), pair(stride), pair(padding)
+    _check_geometry("conv2d", stride, padding)
     out = tuple((n + 2 * p - k) // s + 1 for n, k, s, p in zip(size, kernel, stride, padding, strict=True))
     if min(out) < 1:
         raise ValueError(
@@ -95,6 +96,7 @@ def conv_transpose_output_size(
     `output_padding` (below the stride) chooses among the image sizes that `conv2d` maps to the same output.
     """
     kernel, stride, padding, extra = pair(kernel), pair(stride), pair(padding), pair(output_padding)
+    _check_geometry("conv_transpose2d", stride, padding)
     if any(not 0 <= e < s for e, s in zip(extra, stride, strict=True)):
         raise ValueError(f"conv_transpose2d: output_padding {extra} must be at least 0 and below the stride {stride}")
     out = tuple((n - 1) * s + k - 2 * p + e for n, k, s, p, e in zip(size, kernel, stride, padding, extra, strict=True))
@@ -159,6 +161,14 @@ def _leftover(x: Any, w: Any, stride: Pair, padding: Pair) -> tuple[int, int]:
     """Rows and columns at the far edge of x that no window covers: the output_padding of the adjoint."""
     sizes = zip(x.shape[1:3], w.shape[:2], pair(stride), pair(padding), strict=True)
     return tuple((n + 2 * p - k) % s for n, k, s, p in sizes)
+
+
+def _check_geometry(name: str, stride: tuple[int, int], padding: tuple[int, int]) -> None:
+    # With a negative padding the windows of the adjoint would lie beyond the feature map, in foreign memory.
+    if min(stride) < 1 or min(padding) < 0:
+        raise ValueError(
+            f"{name}: expected a stride of at least 1 and a padding of at least 0, got {stride} and {padding}"
+        )
 
 
 def _check_channels(name: str, kind: str, x: Any, w: Any, axis: int) -> None:
