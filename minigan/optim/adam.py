@@ -51,3 +51,33 @@ class Adam(Optimizer):
         denominator *= 1 / (1 - beta2**t) ** 0.5
         denominator += self.eps
         theta -= xp.divide(m, denominator, out=g) * (self.lr / (1 - beta1**t))
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay lambda (Loshchilov, Hutter 2019, algorithm 2):
+
+        theta <- theta - lr (m_hat / (sqrt(v_hat) + eps) + lambda theta)
+
+    Added to the loss instead, as lambda |theta|^2 / 2, the decay would be divided by sqrt(v_hat) with the rest of
+    the gradient: weights with large gradients would hardly decay. lr is the paper's eta_t, whose alpha is 1 here,
+    so the decay follows the schedule of lr.
+    """
+
+    def __init__(
+        self,
+        parameters: Sequence[Parameter],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        *,
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(parameters, lr, betas, eps=eps)
+        if not weight_decay >= 0:
+            raise ValueError(f"weight_decay: expected a number of at least 0, got {weight_decay}")
+        self.weight_decay = weight_decay
+
+    def update(self, theta: Any, g: Any) -> None:
+        """The decay, then Adam's change, which does not look at theta."""
+        theta *= 1 - self.lr * self.weight_decay
+        super().update(theta, g)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +17,8 @@ class Optimizer:
     """Changes parameters along gradients: `optimizer.step(mg.grad(loss, network.parameters()))`.
 
     A subclass writes its formula in `update(theta, g)`, in place on flat arrays of all parameters. Arrays
-    that it carries from step to step are made by `self.zeros()` and named in `slots`.
+    that it carries from step to step are made by `self.zeros()` and named in `slots`. `steps` counts the
+    gradients that were taken in.
     """
 
     slots: tuple[str, ...] = ()
@@ -28,18 +30,36 @@ class Optimizer:
         self.lr = lr
         self.steps = 0
 
+    @property
+    def lr(self) -> float:
+        """The learning rate. It may be set between steps, down to 0; ValueError for what is no such number."""
+        return self._lr
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        if not 0 <= value < math.inf:
+            raise ValueError(f"lr: expected a finite number of at least 0, got {value}")
+        self._lr = float(value)  # a NumPy scalar would turn float32 into float64
+
     def step(self, gradients: Sequence[Tensor | None]) -> None:
         """Take one step. `gradients` is the list that `grad` returned for the same parameters.
 
         Raises ValueError if one is None or has another shape, RuntimeError if the parameters have moved.
         """
+        self.descend(self.gather(gradients))
+
+    def gather(self, gradients: Sequence[Tensor | None]) -> Any:
+        """The gradients as one flat array. Raises as `step` does."""
         if not self.buffer.is_current():
             raise RuntimeError(
                 "the parameters have moved since this optimizer was made (by Module.to, by p.data = ..., or because "
                 "another optimizer packed them in other company); make the optimizer after the move, one for each "
                 "network, and write values with p.data[...] = ..."
             )
-        g = self.buffer.gather(gradients)
+        return self.buffer.gather(gradients)
+
+    def descend(self, g: Any) -> None:
+        """Count one more flat gradient and change the parameters by it."""
         self.steps += 1
         self.update(self.buffer.data, g)
 
