@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from minigan.autograd import Tensor
 from minigan.backend import Device, to_device
 from minigan.checks.case import Case, bent, case, network_function, spread, tensors
 from minigan.gan import losses, penalties
+from minigan.nn.layers import LinearLayer
 
 
 def layer_cases() -> list[Case]:
@@ -48,6 +50,11 @@ def _layers() -> dict[str, list[tuple]]:
             (lambda: nn.Dropout(0.4, rng=rng(0)), (3, 4), "training"),
             (lambda: nn.Dropout(0.4, rng=rng(0)).eval(), (3, 4), "evaluation"),
         ],
+        "SpectralNorm": [
+            (lambda: _spectral(nn.Dense, 4, 2), (3, 4), "Dense"),
+            (lambda: _spectral(nn.Conv2d, 2, 3, (3, 2)), (2, 4, 3, 2), "Conv2d"),
+            (lambda: _spectral(nn.ConvTranspose2d, 2, 3, (3, 2), 2), (2, 2, 2, 2), "ConvTranspose2d"),
+        ],
         "LeakyReLU": [(nn.LeakyReLU, (3, 4))],
         "ReLU": [(nn.ReLU, (3, 4))],
         "Tanh": [(nn.Tanh, (3, 4))],
@@ -74,6 +81,12 @@ def _with_statistics(layer: nn.BatchNorm) -> nn.BatchNorm:
     layer.running_mean += to_device(spread((layer.channels,), 8), layer.weight.device)
     layer.running_variance += to_device(abs(spread((layer.channels,), 9)), layer.weight.device)
     return layer
+
+
+def _spectral(kind: Callable[..., LinearLayer], *sizes: Any) -> nn.Module:
+    """In evaluation mode, since in training u and v move with each call; they fit the weights of the check."""
+    layer = kind(*sizes, rng=np.random.default_rng(0), init=lambda shape, *fans: spread(shape, 1))
+    return nn.SpectralNorm(layer, rng=np.random.default_rng(1)).eval()
 
 
 def _players(name: str) -> Iterator[Case]:

@@ -7,6 +7,7 @@ from minigan.nn.module import Module, evaluating, freezing, tracing
 from minigan.nn.normalisation import BatchNorm, Dropout, LayerNorm
 from minigan.nn.parameter import Parameter, ParameterBuffer
 from minigan.nn.sequential import Sequential, summary
+from minigan.nn.spectral import SpectralNorm, conv_operator_norm, conv_singular_values, spectrally_normalised
 
 __all__ = [
     "BatchNorm",
@@ -25,13 +26,17 @@ __all__ = [
     "Sequential",
     "Sigmoid",
     "Softplus",
+    "SpectralNorm",
     "Tanh",
+    "conv_operator_norm",
+    "conv_singular_values",
     "dcgan_normal",
     "evaluating",
     "freezing",
     "glorot_normal",
     "glorot_uniform",
     "he_normal",
+    "spectrally_normalised",
     "summary",
     "tracing",
 ]

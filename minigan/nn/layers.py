@@ -28,14 +28,18 @@ class Dense(Module):
         self.weight = Parameter(init((in_features, out_features), in_features, out_features, check_rng(rng)))
         self.bias = _bias(out_features, bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x (N, in_features) to (N, out_features)."""
+    def forward(self, x: Tensor, weight: Tensor | None = None) -> Tensor:
+        """x (N, in_features) to (N, out_features), with another weight in the place of its own if one is given."""
         if x.ndim != 2 or x.shape[1] != self.in_features:
             raise ValueError(
                 f"Dense: expected input of shape (N, {self.in_features}), got {x.shape}; "
                 "put nn.Flatten() before it or change in_features"
             )
-        return _add_bias(x @ self.weight, self.bias)
+        return _add_bias(x @ (self.weight if weight is None else weight), self.bias)
+
+    def matrix(self) -> Tensor:
+        """The weight as a matrix, a column for each output: (in, out)."""
+        return self.weight
 
     def describe(self) -> str:
         """Input and output features."""
@@ -62,9 +66,14 @@ class Conv2d(Module):
         self.weight = Parameter(init(shape, kh * kw * in_channels, kh * kw * out_channels, check_rng(rng)))
         self.bias = _bias(out_channels, bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x (N, H, W, in) to (N, OH, OW, out)."""
-        return _add_bias(ops.conv2d(x, self.weight, stride=self.stride, padding=self.padding), self.bias)
+    def forward(self, x: Tensor, weight: Tensor | None = None) -> Tensor:
+        """x (N, H, W, in) to (N, OH, OW, out), with another weight in the place of its own if one is given."""
+        weight = self.weight if weight is None else weight
+        return _add_bias(ops.conv2d(x, weight, stride=self.stride, padding=self.padding), self.bias)
+
+    def matrix(self) -> Tensor:
+        """The weight as a matrix, a column for each output channel: (kh kw in, out)."""
+        return self.weight.reshape(-1, self.weight.shape[3])
 
     def describe(self) -> str:
         """Channels, kernel, stride and padding."""
@@ -97,12 +106,17 @@ class ConvTranspose2d(Module):
         self.weight = Parameter(init(shape, kh * kw * in_channels, kh * kw * out_channels, check_rng(rng)))
         self.bias = _bias(out_channels, bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x (N, H, W, in) to (N, H', W', out)."""
+    def forward(self, x: Tensor, weight: Tensor | None = None) -> Tensor:
+        """x (N, H, W, in) to (N, H', W', out), with another weight in the place of its own if one is given."""
+        weight = self.weight if weight is None else weight
         y = ops.conv_transpose2d(
-            x, self.weight, stride=self.stride, padding=self.padding, output_padding=self.output_padding
+            x, weight, stride=self.stride, padding=self.padding, output_padding=self.output_padding
         )
         return _add_bias(y, self.bias)
+
+    def matrix(self) -> Tensor:
+        """The weight as a matrix, a column for each output channel: (kh kw in, out)."""
+        return self.weight.transpose(0, 1, 3, 2).reshape(-1, self.weight.shape[2])
 
     def describe(self) -> str:
         """Channels, kernel, stride and paddings."""
@@ -110,6 +124,10 @@ class ConvTranspose2d(Module):
         return (
             f"{c}, {o}, {kh}x{kw}, stride={self.stride}, padding={self.padding}, output_padding={self.output_padding}"
         )
+
+
+LinearLayer = Dense | Conv2d | ConvTranspose2d
+"""The layers that apply a linear map, their `weight`, and add a bias."""
 
 
 def _bias(size: int, wanted: bool) -> Parameter | None:

@@ -33,10 +33,10 @@ class Module:
         """Compute the output; called through `module(x)`."""
         raise NotImplementedError(f"{type(self).__name__} must define forward(self, x)")
 
-    def __call__(self, x: Any) -> Tensor:
+    def __call__(self, x: Any, *arguments: Any) -> Tensor:
         """Apply the module to a tensor or an array of shape (N, ...)."""
         try:
-            y = self.forward(x if isinstance(x, Tensor) else Tensor(x))
+            y = self.forward(x if isinstance(x, Tensor) else Tensor(x), *arguments)
         except Exception as error:
             error.add_note(f"in {self!r}")
             raise
