@@ -1,6 +1,7 @@
 """The table that ships: nothing is missing from it, all of it passes, and a wrong derivative does not."""
 
 import re
+import sys
 import time
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image
 
 from minigan import gan, nn, ops
-from minigan.autograd import op, registry
+from minigan.autograd import grad, op, registry
 from minigan.autograd.gradcheck import _copy, _directional_derivative, _project, _unit_vector
 from minigan.backend import get_device
 from minigan.checks import run_checks, select, without_case
@@ -73,7 +74,7 @@ def test_all_derivatives_are_right(device_name, order, monkeypatch):
     start = time.perf_counter()
     rows = run_checks(order, device_name)
     assert {row.name: row.failure for row in rows if row.failure} == {}
-    assert all(len(row.errors) == order and max(row.errors) < 1e-9 for row in rows)
+    assert all(len(row.errors) == order and max(row.errors) < 1e-8 for row in rows)
     assert len(rows) == len(named(rows)) > 60
     assert 0 < sum(row.seconds for row in rows) <= time.perf_counter() - start < 25
 
@@ -136,11 +137,12 @@ def test_a_rule_that_is_wrong_at_second_order_only(monkeypatch):
 
 def test_a_penalty_that_no_gradient_passes(monkeypatch):
     """The classical mistake: the inner gradient without create_graph is a constant."""
-    inner = gan.penalties["wgan-gp"].__globals__["grad"]
-    constant = lambda output, inputs, create_graph: inner(output, inputs)
-    monkeypatch.setitem(gan.penalties["wgan-gp"].__globals__, "grad", constant)
+    constant = lambda output, inputs, create_graph: grad(output, inputs)
+    monkeypatch.setattr(sys.modules["minigan.gan.penalties"], "grad", constant)
     rows = named(run_checks(order=1, only=["penalty"]))
-    assert {name for name, row in rows.items() if row.failure} == {"wgan-gp (alone)", "wgan-gp (whole critic loss)"}
+    assert {name for name, row in rows.items() if row.failure} == {
+        f"{name} ({how})" for name in gan.penalties if name != "none" for how in ("alone", "whole critic loss")
+    }
 
 
 def test_a_batch_norm_with_constant_statistics(monkeypatch):

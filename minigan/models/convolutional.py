@@ -29,6 +29,7 @@ def dcgan(
     *,
     rng: np.random.Generator,
     per_sample: bool = False,
+    outputs: int = 1,
     channels: int = 32,
 ) -> tuple[Sequential, Sequential]:
     """Radford, Metz, Chintala 2015 for small images: strided convolutions, batch norm, N(0, 0.02^2) weights.
@@ -57,13 +58,13 @@ def dcgan(
         LayerNorm(quarter) if per_sample else BatchNorm(2 * c),
         LeakyReLU(0.2),
         Flatten(),
-        Dense(math.prod(quarter), 1, rng=rng, init=init),
+        Dense(math.prod(quarter), outputs, rng=rng, init=init),
     )
     return generator, discriminator
 
 
 def tutorial(
-    shape: tuple[int, ...], latent_size: int, *, rng: np.random.Generator, per_sample: bool = False
+    shape: tuple[int, ...], latent_size: int, *, rng: np.random.Generator, per_sample: bool = False, outputs: int = 1
 ) -> tuple[Sequential, Sequential]:
     """The DCGAN of the TensorFlow tutorial for MNIST (tensorflow.org/tutorials/generative/dcgan).
 
@@ -96,7 +97,7 @@ def tutorial(
         LeakyReLU(0.3),
         Dropout(0.3, rng=rng),
         Flatten(),
-        Dense(h // 4 * (w // 4) * 128, 1, rng=rng),
+        Dense(h // 4 * (w // 4) * 128, outputs, rng=rng),
     )
     return generator, discriminator
 

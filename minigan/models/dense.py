@@ -12,7 +12,7 @@ WIDTH = 784
 
 
 def dense(
-    shape: tuple[int, ...], latent_size: int, *, rng: np.random.Generator, per_sample: bool = False
+    shape: tuple[int, ...], latent_size: int, *, rng: np.random.Generator, per_sample: bool = False, outputs: int = 1
 ) -> tuple[Sequential, Sequential]:
     """The dense GAN of the project's source article: two hidden layers of 784 in each network.
 
@@ -35,20 +35,20 @@ def dense(
         LeakyReLU(0.2),
         Dense(WIDTH, WIDTH, rng=rng),
         LeakyReLU(0.2),
-        Dense(WIDTH, 1, rng=rng),
+        Dense(WIDTH, outputs, rng=rng),
     )
     return generator, discriminator
 
 
 def toy(
-    shape: tuple[int, ...], latent_size: int, *, rng: np.random.Generator, per_sample: bool = False
+    shape: tuple[int, ...], latent_size: int, *, rng: np.random.Generator, per_sample: bool = False, outputs: int = 1
 ) -> tuple[Sequential, Sequential]:
     """Three hidden layers of 128 in each network, no normalisation: for points in the plane."""
     if len(shape) != 1:
         raise ValueError(f"the model 'toy' makes points, of shape (2,), got samples of shape {shape}; use 'dense'")
     (size,) = shape
     generator = Sequential(*_hidden(latent_size, 128, ReLU(), rng), Dense(128, size, rng=rng))
-    discriminator = Sequential(*_hidden(size, 128, LeakyReLU(0.2), rng), Dense(128, 1, rng=rng))
+    discriminator = Sequential(*_hidden(size, 128, LeakyReLU(0.2), rng), Dense(128, outputs, rng=rng))
     return generator, discriminator
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 from minigan.autograd import no_grad
-from minigan.nn import Module, ParameterBuffer
+from minigan.nn import Module, ParameterBuffer, SpectralNorm
 
 GAMMA = 16
 
@@ -34,3 +34,6 @@ class Average:
             for average, value in zip(own, new, strict=True):
                 average *= 1 - rate
                 average += rate * value
+        for module in self.network.modules():
+            if isinstance(module, SpectralNorm):
+                module.iterate()  # an average of unit vectors is none

@@ -124,6 +124,7 @@ def _parts(trainer: Trainer) -> dict[str, Any]:
         "average": trainer.average.network,
         "generator optimizer": trainer.g_optimizer,
         "discriminator optimizer": trainer.d_optimizer,
+        "loss": trainer.loss,
     }
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+from collections.abc import Iterable
 from typing import Any
 
 from minigan.errors import UsageError
 from minigan.gan import losses, penalties
 from minigan.models import models
+from minigan.optim import optimizers, schedules
 
 
 class ConfigError(UsageError):
@@ -31,6 +33,22 @@ class Config:
     latent_size: int = 100
     seed: int = 0
     device: str = "cpu"
+    optimizer: str = "adam"
+    updates: str = "alternating"
+    d_lr: float | None = None
+    """The discriminator's learning rate, if it has one of its own (two time scales)."""
+    schedule: str = "constant"
+    lr_end: float | None = None
+    """What the learning rate goes to by the schedule; both players' shrink by the same factor."""
+    penalty_weight: float | None = None
+    """None: the default of the penalty."""
+    penalty_end: float | None = None
+    """What the penalty's weight goes to, by the same factor each step, over the first 80 % of the run."""
+    constraint: str = "none"
+    clip: float = 0.01
+    """The bound on the critic's weights, for the constraint "clip"."""
+    instance_noise: float = 0.0
+    """Standard deviation of the noise on all that the discriminator sees; it shrinks linearly to 0."""
 
     def __post_init__(self) -> None:
         check_name("model", self.model, models)
@@ -46,8 +64,39 @@ class Config:
         if not 0 < self.lr < 1e3:
             raise ConfigError(f"lr: expected a learning rate above 0 and below 1000, such as 0.0002, got {self.lr}")
         _check_betas(self.betas)
+        self._check_game()
+        self._check_ends()
         object.__setattr__(self, "betas", tuple(self.betas))  # JSON has lists only
 
+    def _check_game(self) -> None:
+        check_name("optimizer", self.optimizer, optimizers)
+        check_name("updates", self.updates, UPDATES)
+        check_name("constraint", self.constraint, CONSTRAINTS)
+        check_name("schedule", self.schedule, schedules)
+        if (self.updates == "extragradient") != self.optimizer.startswith("extra-"):
+            raise ConfigError(
+                f"updates {self.updates!r} and optimizer {self.optimizer!r} do not go together: extragradient updates "
+                "need extra-sgd or extra-adam, and these need extragradient updates"
+            )
+        for name in ("clip", "instance_noise"):
+            _check_number(name, getattr(self, name), float, least=0.0)
+
+    def _check_ends(self) -> None:
+        for name in ("d_lr", "lr_end", "penalty_weight", "penalty_end"):
+            value = getattr(self, name)
+            if value is not None:
+                _check_number(name, value, float, least=0.0)
+        if (self.schedule == "constant") != (self.lr_end is None):
+            raise ConfigError(
+                f"schedule {self.schedule!r} with lr_end {self.lr_end}: a schedule needs the rate it ends at, and "
+                "lr_end needs a schedule (linear, cosine or geometric)"
+            )
+        if self.penalty == "none" and (self.penalty_weight is not None or self.penalty_end is not None):
+            raise ConfigError("penalty_weight and penalty_end need a penalty, but it is 'none'; choose one")
+
+
+UPDATES = ("alternating", "simultaneous", "extragradient")
+CONSTRAINTS = ("none", "clip", "spectral")
 
 BY_DATA: dict[str, dict[str, Any]] = {
     name: {"model": "toy", "latent_size": 2} for name in ("ring", "grid", "swiss_roll", "moons")
@@ -67,12 +116,20 @@ BY_LOSS: dict[str, dict[str, Any]] = {
 }
 """Settings that a loss needs; they win over those of the model, and these over those of the data set."""
 
+BY_CONSTRAINT: dict[str, dict[str, Any]] = {
+    # Arjovsky et al. 2017, algorithm 1.
+    "clip": {"penalty": "none", "critic_steps": 5, "optimizer": "rmsprop", "lr": 5e-5, "betas": (0.0, 0.99)},
+    "spectral": {"penalty": "none"},
+}
+"""Settings that go with a constraint on the critic; they win over those of the loss."""
+
 
 def resolve(data: str, **chosen: Any) -> Config:
     """The settings for a data set and, where given (not None), the choices of the user."""
     chosen = {name: value for name, value in chosen.items() if value is not None}
     settings = BY_DATA.get(data, {}) | chosen
     defaults = BY_MODEL.get(settings.get("model"), {}) | BY_LOSS.get(settings.get("loss"), {})
+    defaults |= BY_CONSTRAINT.get(settings.get("constraint"), {})
     return Config(data=data, **(defaults | settings))
 
 
@@ -85,7 +142,7 @@ def from_dict(settings: dict[str, Any]) -> Config:
     return Config(**settings)
 
 
-def check_name(setting: str, name: Any, known: dict[str, Any]) -> None:
+def check_name(setting: str, name: Any, known: Iterable[str]) -> None:
     """Raise ConfigError, with the nearest known name, if a setting names what does not exist."""
     if not isinstance(name, str) or name not in known:
         similar = difflib.get_close_matches(str(name), known, n=1)

@@ -20,7 +20,7 @@ def describe(folder: Path) -> str:
     state = checkpoint.newest(folder / "checkpoints")
     done = state[1]["steps"] if state else 0
     lines = [f"run {folder}: step {done} of {config.steps}"]
-    lines += [f"  {name:<14}{value}" for name, value in dataclasses.asdict(config).items()]
+    lines += [f"  {name:<16}{value}" for name, value in dataclasses.asdict(config).items()]
     rows = read_metrics(folder / "metrics.csv")
     if rows:
         step, d_loss, g_loss, penalty = rows[-1]

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minigan.autograd import Tensor, grad, no_grad
 from minigan.backend import get_device, to_device
 from minigan.data import Batches, ImageData, PointData
-from minigan.gan import losses, penalties
-from minigan.models import models
-from minigan.nn import Sequential, evaluating, freezing
-from minigan.optim import Adam
+from minigan.gan import clip_weights, is_analytic, losses, penalties
+from minigan.models import AutoEncoder, models
+from minigan.nn import Module, Sequential, evaluating, freezing, spectrally_normalised
+from minigan.optim import Optimizer, optimizers, schedules
 from minigan.training.averaging import Average
 from minigan.training.config import Config
+from minigan.training.updates import UPDATES
 
-STREAMS = ("weights", "order", "latents", "penalty", "fixed latents")
+STREAMS = ("weights", "order", "latents", "penalty", "fixed latents", "noise")
 SHOWN_IMAGES, SHOWN_POINTS = 64, 1000
 """How many samples at fixed latents a run shows."""
+ANNEALED = 0.8
+"""The part of a run over which the weight of a penalty is annealed."""
+
+
+class DiscriminatorPass(NamedTuple):
+    """What one pass of the discriminator gives: its gradients, and what they come from."""
+
+    gradients: Sequence[Tensor | None]
+    loss: Tensor
+    penalty: Tensor
+    real_logits: Tensor
+    fake_logits: Tensor
 
 
 class Trainer:
@@ -38,10 +52,13 @@ class Trainer:
         self.generator, self.discriminator = build(config, data.shape, self.streams["weights"])
         self.generator.to(self.device)
         self.discriminator.to(self.device)
-        self.loss = losses[config.loss]
+        self.loss = losses[config.loss].start()
         self.penalty = penalties[config.penalty]
-        self.g_optimizer = Adam(self.generator.parameters(), config.lr, config.betas)
-        self.d_optimizer = Adam(self.discriminator.parameters(), config.lr, config.betas)
+        self.penalised = config.penalty != "none"
+        # The closed form is for a penalty on the slope of the discriminator itself, not of a witness made of it.
+        self.has_closed_form = self.loss.features == 1 and is_analytic(self.discriminator)
+        self.g_optimizer = make_optimizer(config, self.generator, config.lr)
+        self.d_optimizer = make_optimizer(config, self.discriminator, config.d_lr or config.lr)
         self.average = Average(self.generator)
         shown = SHOWN_IMAGES if isinstance(data, ImageData) else SHOWN_POINTS
         self.fixed_latents = self.latents(shown, self.streams["fixed latents"])
@@ -52,34 +69,90 @@ class Trainer:
 
         The losses stay on the device; nothing here waits for it.
         """
-        for _ in range(self.config.critic_steps):
-            real = self.real_batch()
-            d_loss, penalty = self.discriminator_step(real)
-        g_loss = self.generator_step(real)
+        self.set_rates()
+        shown = UPDATES[self.config.updates](self)
         self.steps += 1
         self.average.update(self.generator, self.steps)
-        return {"d_loss": d_loss, "g_loss": g_loss, "penalty": penalty}
+        return shown
 
-    def discriminator_step(self, real: Tensor) -> tuple[Tensor, Tensor]:
+    def discriminator_step(self, real: Tensor) -> DiscriminatorPass:
         """Improve the discriminator; the generator, its running statistics included, is left untouched."""
-        D, G = self.discriminator, self.generator
-        with no_grad(), freezing(G):
-            fake = G(self.latents(self.config.batch_size, self.streams["latents"]))
-        d_loss = self.loss.discriminator(D(real), D(fake))
-        penalty = self.penalty(D, real, fake, rng=self.streams["penalty"])
-        self.d_optimizer.step(grad(d_loss + penalty, D.parameters()))
-        return d_loss, penalty
+        judged = self.discriminator_gradients(real)
+        self.improve_discriminator(judged)
+        return judged
 
     def generator_step(self, real: Tensor) -> Tensor:
         """Improve the generator; the discriminator is left untouched, its weight gradients never computed."""
+        gradients, g_loss = self.generator_gradients(real)
+        self.g_optimizer.step(gradients)
+        return g_loss
+
+    def discriminator_gradients(self, real: Tensor) -> DiscriminatorPass:
+        """The gradients of the discriminator's loss and penalty at a batch of real and one of new fake samples."""
+        D, G = self.discriminator, self.generator
+        with no_grad(), freezing(G):
+            fake = G(self.latents(self.config.batch_size, self.streams["latents"]))
+        real, fake = self.noisy(real), self.noisy(fake)
+        real_logits, fake_logits = D(real), D(fake)
+        d_loss = self.loss.discriminator(real_logits, fake_logits)
+        penalty, gradients = self._penalised(d_loss, real, fake)
+        return DiscriminatorPass(gradients, d_loss, penalty, real_logits, fake_logits)
+
+    def improve_discriminator(self, judged: DiscriminatorPass) -> None:
+        """Step along the gradients, then put the weights back where the constraint wants them."""
+        self.d_optimizer.step(judged.gradients)
+        if self.config.constraint == "clip":
+            clip_weights(self.discriminator, self.config.clip)
+        self.loss.after_step(judged.real_logits, judged.fake_logits)
+
+    def generator_gradients(self, real: Tensor) -> tuple[Sequence[Tensor | None], Tensor]:
+        """The gradients of the generator's loss, and the loss."""
         D, G = self.discriminator, self.generator
         with freezing(D):
-            fake_logits = D(G(self.latents(self.config.batch_size, self.streams["latents"])))
+            fake = self.noisy(G(self.latents(self.config.batch_size, self.streams["latents"])))
+            fake_logits = D(fake)
             with no_grad():
-                real_logits = D(real) if self.loss.compares else None
-        g_loss = self.loss.generator(fake_logits, real_logits)
-        self.g_optimizer.step(grad(g_loss, G.parameters()))
-        return g_loss
+                real_logits = D(self.noisy(real)) if self.loss.compares else None
+            g_loss = self.loss.generator(fake_logits, real_logits) + self.loss.generator_penalty(D, fake)
+        return grad(g_loss, G.parameters()), g_loss
+
+    def _penalised(self, d_loss: Tensor, real: Tensor, fake: Tensor) -> tuple[Tensor, Sequence[Tensor | None]]:
+        """The penalty, and the gradients of the discriminator's loss with it."""
+        D, parameters = self.discriminator, self.discriminator.parameters()
+        settings = {"rng": self.streams["penalty"], "weight": self.penalty_weight()}
+        if self.penalised and self.has_closed_form:
+            penalty, of_penalty = self.penalty.gradients(D, real, fake, **settings)
+            of_loss = grad(d_loss, parameters)
+            return penalty, [g + h for g, h in zip(of_loss, of_penalty, strict=True)]
+        sloped = self.loss.witness(D, real, fake) if self.penalised else D
+        penalty = self.penalty(sloped, real, fake, **settings)
+        return penalty, grad(d_loss + penalty, parameters)
+
+    def set_rates(self) -> None:
+        """Learning rates as the schedule wants them at this step."""
+        config, schedule = self.config, schedules[self.config.schedule]
+        if config.lr_end is not None:
+            self.g_optimizer.lr = schedule(config.lr, config.lr_end, self.progress)
+            self.d_optimizer.lr = (config.d_lr or config.lr) / config.lr * self.g_optimizer.lr
+
+    def penalty_weight(self) -> float:
+        """The weight of the penalty at this step."""
+        start = self.penalty.weight if self.config.penalty_weight is None else self.config.penalty_weight
+        end = start if self.config.penalty_end is None else self.config.penalty_end
+        return start if start == end else schedules["geometric"](start, end, min(1.0, self.progress / ANNEALED))
+
+    @property
+    def progress(self) -> float:
+        """How much of the run is done, from 0 to 1."""
+        return self.steps / self.config.steps
+
+    def noisy(self, x: Tensor) -> Tensor:
+        """x with the instance noise of this step."""
+        std = self.config.instance_noise * (1 - self.progress)
+        if not std:
+            return x
+        noise = self.streams["noise"].standard_normal(x.shape, dtype=np.float32)
+        return x + std * Tensor(to_device(noise, self.device), device=self.device)
 
     def real_batch(self) -> Tensor:
         """The next batch of data."""
@@ -94,9 +167,24 @@ class Trainer:
         return generate(self.average.network, self.fixed_latents)
 
 
-def build(config: Config, shape: tuple[int, ...], rng: np.random.Generator) -> tuple[Sequential, Sequential]:
-    """The two networks of a run for samples of a shape. A penalty needs a logit for each sample alone."""
-    return models[config.model](shape, config.latent_size, rng=rng, per_sample=config.penalty != "none")
+def build(config: Config, shape: tuple[int, ...], rng: np.random.Generator) -> tuple[Sequential, Module]:
+    """The two networks of a run for samples of a shape, as its loss, penalty and constraint need them."""
+    loss, per_sample = losses[config.loss], config.penalty != "none" or config.constraint == "clip"
+    builder = models[config.model]
+    generator, discriminator = builder(shape, config.latent_size, rng=rng, per_sample=per_sample, outputs=loss.features)
+    if loss.energy:
+        discriminator = AutoEncoder(shape, rng=rng)
+    if config.constraint == "spectral":
+        discriminator = spectrally_normalised(discriminator, rng=rng)
+    return generator, discriminator
+
+
+def make_optimizer(config: Config, network: Module, lr: float) -> Optimizer:
+    """The optimizer of one player. Of the two betas SGD takes the first as its momentum, RMSProp the second."""
+    momentum, decay = config.betas
+    settings = {"sgd": {"momentum": momentum}, "rmsprop": {"beta": decay}, "optimistic-sgd": {}, "extra-sgd": {}}
+    own = settings.get(config.optimizer, {"betas": config.betas})
+    return optimizers[config.optimizer](network.parameters(), lr, **own)
 
 
 def generate(generator: Any, latents: Tensor | np.ndarray) -> np.ndarray:
