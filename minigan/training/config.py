@@ -78,6 +78,8 @@ class Config:
                 f"updates {self.updates!r} and optimizer {self.optimizer!r} do not go together: extragradient updates "
                 "need extra-sgd or extra-adam, and these need extragradient updates"
             )
+        if self.updates == "extragradient" and self.critic_steps != 1:
+            raise ConfigError(f"critic_steps: extragradient moves both players once a step, got {self.critic_steps}")
         for name in ("clip", "instance_noise"):
             _check_number(name, getattr(self, name), float, least=0.0)
 

@@ -21,7 +21,9 @@ def alternating(trainer: Trainer) -> dict[str, Tensor]:
 
 def simultaneous(trainer: Trainer) -> dict[str, Tensor]:
     """Both compute their gradients before either moves; the steps of the critic before the last come first."""
-    real = _lead(trainer)
+    for _ in range(trainer.config.critic_steps - 1):
+        trainer.discriminator_step(trainer.real_batch())
+    real = trainer.real_batch()
     judged = trainer.discriminator_gradients(real)
     gradients, g_loss = trainer.generator_gradients(real)
     trainer.improve_discriminator(judged)
@@ -34,7 +36,7 @@ def extragradient(trainer: Trainer) -> dict[str, Tensor]:
 
     Gidel et al. 2019, arXiv:1802.10551, algorithm 1, with a new batch for the look-ahead and for the step.
     """
-    real = _lead(trainer)
+    real = trainer.real_batch()
     judged = trainer.discriminator_gradients(real)
     gradients, _ = trainer.generator_gradients(real)
     trainer.d_optimizer.extrapolate(judged.gradients)
@@ -52,13 +54,6 @@ UPDATES: dict[str, Callable[[Trainer], dict[str, Tensor]]] = {
     "simultaneous": simultaneous,
     "extragradient": extragradient,
 }
-
-
-def _lead(trainer):
-    """All steps of the critic but the last; returns the batch for what follows."""
-    for _ in range(trainer.config.critic_steps - 1):
-        trainer.discriminator_step(trainer.real_batch())
-    return trainer.real_batch()
 
 
 def _shown(judged, g_loss: Tensor) -> dict[str, Tensor]:
