@@ -1,20 +1,19 @@
 """Time of a penalty and its weight gradients, closed form beside double backward: `python -m benchmarks.penalty`.
 
 WGAN-GP on two critics in float32: a dense one for points in the plane, and a convolutional one for 28x28 images.
-First both ways must agree. Then they take turns in one process of one thread, and the ratio of each pair of neighbours
-is noted. A turn is a few calls after one that does not count: a training run goes one way alone, and the memory that
-the other way leaves behind costs time. The times are those of the processor, in which other programs count little.
-The medians are printed and written to results/penalty.json.
+First both ways must agree. Then processes of one thread take turns, each going one way alone, as a training run does:
+in one process for both, the memory that one leaves behind makes the other faster or slower by up to a third. Times
+are those of the processor, in which other programs count little. The medians over the turns are printed and written
+to results/penalty.json, with that of the ratio of each pair of neighbours.
 """
 
 from __future__ import annotations
 
-import os
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
 import datetime
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,38 +26,37 @@ from minigan.gan import penalties
 
 RESULTS = Path(__file__).parent / "results" / "penalty.json"
 PENALTY = penalties["wgan-gp"]
-CALLS = 5
-"""How many calls make one turn."""
+WAYS = ("closed form", "double backward")
+TURNS, WARM_UP = 5, 3
 AGREEMENT = 1e-4
 """The largest difference allowed, of float32 gradients, relative to the largest of them."""
 
-Gradients = Callable[[], list[mg.Tensor]]
+Gradients = Callable[[], list[mg.Tensor | None]]
 
 
 def main() -> None:
     """Check that both ways agree, time both, write and print the medians."""
-    rows = {name: measure(*ways(D, shape), turns) for name, D, shape, turns in cases(np.random.default_rng(0))}
+    rows = {}
+    for name in CRITICS:
+        check_agreement(*(gradients(name, way)() for way in WAYS))
+        rows[name] = row = measure(name)
+        times = ", ".join(f"{way} {row[f'{way}, ms']} ms" for way in WAYS)
+        print(f"{name}: {times}, ratio {row['ratio']}")
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(environment() | {"critics": rows}, indent=2) + "\n")
-    for name, row in rows.items():
-        print(
-            f"{name}: closed form {row['closed_form_ms']} ms, double backward {row['double_backward_ms']} ms, "
-            f"ratio {row['ratio']}"
-        )
 
 
-def cases(rng: np.random.Generator) -> list[tuple[str, nn.Sequential, tuple[int, ...], int]]:
-    """(name, critic, shape of a batch, number of turns)."""
-    toy = nn.Sequential(
-        nn.Dense(2, 256, rng=rng),
-        nn.LeakyReLU(),
-        nn.Dense(256, 256, rng=rng),
-        nn.LeakyReLU(),
-        nn.Dense(256, 256, rng=rng),
-        nn.LeakyReLU(),
-        nn.Dense(256, 1, rng=rng),
-    )
-    convolutional = nn.Sequential(
+def toy(rng: np.random.Generator) -> tuple[nn.Sequential, tuple[int, ...], int]:
+    """A critic, the shape of a batch, how many calls to time."""
+    layers = []
+    for features in (2, 256, 256):
+        layers += [nn.Dense(features, 256, rng=rng), nn.LeakyReLU()]
+    return nn.Sequential(*layers, nn.Dense(256, 1, rng=rng)), (256, 2), 200
+
+
+def convolutional(rng: np.random.Generator) -> tuple[nn.Sequential, tuple[int, ...], int]:
+    """The same for images."""
+    D = nn.Sequential(
         nn.Conv2d(1, 64, 5, stride=2, padding=2, rng=rng),
         nn.LeakyReLU(),
         nn.Conv2d(64, 128, 5, stride=2, padding=2, rng=rng),
@@ -66,39 +64,28 @@ def cases(rng: np.random.Generator) -> list[tuple[str, nn.Sequential, tuple[int,
         nn.Flatten(),
         nn.Dense(7 * 7 * 128, 1, rng=rng),
     )
-    return [
-        ("2-256-256-256-1, batch 256", toy, (256, 2), 101),
-        ("28x28 convolutional, batch 64", convolutional, (64, 28, 28, 1), 15),
-    ]
+    return D, (64, 28, 28, 1), 15
 
 
-def ways(D: nn.Sequential, shape: tuple[int, ...]) -> tuple[Gradients, Gradients]:
-    """The closed form and double backward, on the same samples and random numbers."""
-    rng = np.random.default_rng(1)
+CRITICS = {"2-256-256-256-1, batch 256": toy, "28x28 convolutional, batch 64": convolutional}
+
+
+def gradients(name: str, way: str) -> Gradients:
+    """One way to the weight gradients, always of the same critic, samples and random numbers."""
+    rng = np.random.default_rng(0)
+    D, shape, _ = CRITICS[name](rng)
     real, fake = (rng.standard_normal(shape, dtype=np.float32) for _ in range(2))
 
-    def closed_form() -> list[mg.Tensor]:
-        return PENALTY.gradients(D, real, fake, rng=np.random.default_rng(2))[1]
+    def closed_form() -> list[mg.Tensor | None]:
+        return PENALTY.gradients(D, real, fake, rng=np.random.default_rng(1))[1]
 
-    def double_backward() -> list[mg.Tensor]:
-        return mg.grad(PENALTY(D, real, fake, rng=np.random.default_rng(2)), D.parameters())
+    def double_backward() -> list[mg.Tensor | None]:
+        return mg.grad(PENALTY(D, real, fake, rng=np.random.default_rng(1)), D.parameters())
 
-    return closed_form, double_backward
-
-
-def measure(closed_form: Gradients, double_backward: Gradients, turns: int) -> dict[str, float]:
-    """Medians of both times and of their ratio."""
-    check_agreement(closed_form(), double_backward())
-    times = np.array([[seconds(closed_form), seconds(double_backward)] for _ in range(turns)])
-    ours, theirs = np.median(times, axis=0)
-    return {
-        "closed_form_ms": round(1e3 * ours, 2),
-        "double_backward_ms": round(1e3 * theirs, 2),
-        "ratio": round(float(np.median(times[:, 0] / times[:, 1])), 3),
-    }
+    return closed_form if way == WAYS[0] else double_backward
 
 
-def check_agreement(ours: list[mg.Tensor], theirs: list[mg.Tensor | None]) -> None:
+def check_agreement(ours: list[mg.Tensor | None], theirs: list[mg.Tensor | None]) -> None:
     """Refuse to time two ways that give different gradients (None stands for zeros)."""
     pairs = [(g.data, 0.0 if h is None else h.data) for g, h in zip(ours, theirs, strict=True)]
     largest = max(abs(g).max() for g, _ in pairs)
@@ -107,13 +94,29 @@ def check_agreement(ours: list[mg.Tensor], theirs: list[mg.Tensor | None]) -> No
         raise SystemExit(f"benchmarks: the gradients differ by {difference:.1e}, the largest being {largest:.1e}")
 
 
-def seconds(function: Gradients) -> float:
-    """Processor time of one call, the mean of a turn."""
-    function()
-    start = time.process_time()
-    for _ in range(CALLS):
+def measure(name: str) -> dict[str, float]:
+    """Medians of the times of both ways, in ms, and of their ratio, over processes that take turns."""
+    times = np.array([[milliseconds_elsewhere(name, way) for way in WAYS] for _ in range(TURNS)])
+    row = {f"{way}, ms": round(float(t), 2) for way, t in zip(WAYS, np.median(times, axis=0), strict=True)}
+    return row | {"ratio": round(float(np.median(times[:, 0] / times[:, 1])), 3)}
+
+
+def milliseconds_elsewhere(name: str, way: str) -> float:
+    """The answer of `milliseconds` in a process of its own, on one thread."""
+    command = [sys.executable, "-m", "benchmarks.penalty", name, way]
+    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), "1")
+    return float(subprocess.run(command, env=os.environ | threads, capture_output=True, check=True).stdout)
+
+
+def milliseconds(name: str, way: str) -> float:
+    """Processor time of one call, the median of many."""
+    function, calls = gradients(name, way), CRITICS[name](np.random.default_rng(0))[2]
+    times = []
+    for _ in range(WARM_UP + calls):
+        start = time.process_time()
         function()
-    return (time.process_time() - start) / CALLS
+        times.append(time.process_time() - start)
+    return 1e3 * float(np.median(times[WARM_UP:]))
 
 
 def environment() -> dict[str, str | int | None]:
@@ -122,9 +125,13 @@ def environment() -> dict[str, str | int | None]:
         "date": datetime.date.today().isoformat(),
         "numpy": np.__version__,
         "cores": os.cpu_count(),
-        "blas_threads": os.environ["OPENBLAS_NUM_THREADS"],
+        "threads": 1,
+        "turns": TURNS,
     }
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) > 1:
+        print(milliseconds(*sys.argv[1:]))
+    else:
+        main()

@@ -17,7 +17,8 @@ Four sweeps through the layers give P and its gradient with respect to the weigh
 Why: the change of P with the weights is that of <v, J> with v held fixed, and <v, J> = t_L, the derivative of the
 logit in the direction v. Sweep 3 computes t_L. It is linear in the tangents, so d t_L / d t_l = g_l, which gives the
 first term; and r_l = d t_L / d a_l, the influence of the point where phi' was taken, gives the second. Where all
-phi are piecewise linear, r = 0: the fourth sweep falls away and biases have no gradient.
+phi are piecewise linear, r = 0: the fourth sweep falls away and biases have no gradient. Of several outputs for one
+sample it is the sum that is differentiated, as in double backward.
 
 Nothing here is new arithmetic: W_l a is a matrix product, `conv2d` or `conv_transpose2d`, and the rules of these ops
 give W_l^T g and g t^T. The cost is that of two passes forward, one backward and one product for each weight.
