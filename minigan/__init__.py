@@ -3,7 +3,7 @@
     import minigan as mg
 
 Floors, each importing only from those below: `backend`, `autograd`, `ops`, `nn` and `optim`, `gan`,
-`data` and `models`, `training` and `checks` and `plotting`, `cli`.
+`data`, `models` and `metrics`, `training`, `checks`, `book` and `plotting`, `cli`.
 """
 
 from minigan import autograd, backend, gan, nn, ops, optim

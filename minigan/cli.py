@@ -11,9 +11,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from minigan import __version__
+from minigan.book import command as book
 from minigan.errors import DeviceError, MiniganError, UsageError
+from minigan.gan import losses, penalties
+from minigan.optim import optimizers, schedules
 
 FAILURE, USAGE = 1, 2
+FIXED = ("model", "loss", "penalty", "batch_size", "lr", "seed", "critic_steps", "updates", "optimizer", "d_lr")
+FIXED += ("schedule", "lr_end", "penalty_weight", "penalty_end", "constraint", "clip", "instance_noise")
+"""Settings of a run that the command line can choose, and a resumed run keeps."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,6 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_sample(commands)
     _add_info(commands)
     _add_gradcheck(commands)
+    book.add_parser(commands)
     return parser
 
 
@@ -68,16 +75,31 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     train.add_argument("preset", nargs="?", help="fashion (default), digits, mnist, ring, grid, moons, swiss_roll, ...")
     train.add_argument("--data", metavar="PATH", help="your own data: a folder of images, an .npy, .npz or idx file")
     train.add_argument("--model", help="dcgan, tutorial, dense or toy")
-    train.add_argument("--loss", help="non-saturating, minimax or wasserstein")
-    train.add_argument("--penalty", help="none or wgan-gp")
+    train.add_argument("--loss", help=", ".join(losses))
+    train.add_argument("--penalty", help=", ".join(penalties))
     train.add_argument("--steps", type=int, help="generator steps; with --resume: how many more")
     train.add_argument("--batch-size", type=int)
-    train.add_argument("--lr", type=float, help="learning rate of Adam, for both networks")
+    train.add_argument("--lr", type=float, help="learning rate, for both networks unless --d-lr is given")
     train.add_argument("--seed", type=int, help="one seed, one result (default 0)")
     train.add_argument("--device", help="cpu, cuda, cuda:1, ... or strict (default: MINIGAN_DEVICE, else cpu)")
     train.add_argument("--out", metavar="FOLDER", help="the run folder (default: runs/NAME)")
     train.add_argument("--resume", metavar="RUN", help="go on with the run in this folder")
+    _add_game(train.add_argument_group("the game"))
     train.set_defaults(command=_train)
+
+
+def _add_game(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--critic-steps", type=int, help="steps of the discriminator for one of the generator")
+    group.add_argument("--updates", help="alternating, simultaneous or extragradient")
+    group.add_argument("--optimizer", help=", ".join(optimizers))
+    group.add_argument("--d-lr", type=float, help="the discriminator's own learning rate (two time scales)")
+    group.add_argument("--schedule", help=", ".join(schedules) + "; of the learning rate, over the whole run")
+    group.add_argument("--lr-end", type=float, help="where the schedule ends")
+    group.add_argument("--penalty-weight", type=float, help="lambda or gamma of the papers")
+    group.add_argument("--penalty-end", type=float, help="what the weight is annealed to")
+    group.add_argument("--constraint", help="on the discriminator's weights: none, clip or spectral")
+    group.add_argument("--clip", type=float, help="the bound of --constraint clip (default 0.01)")
+    group.add_argument("--instance-noise", type=float, help="std of noise on all samples, annealed to 0")
 
 
 def _add_sample(commands: argparse._SubParsersAction) -> None:
@@ -127,7 +149,7 @@ def _start(options: argparse.Namespace) -> int:
     else:
         name = "fashion" if options.preset is None else options.preset
         check_name("preset (for your own images: --data PATH)", name, PRESETS)
-    chosen = {key: getattr(options, key) for key in ("model", "loss", "penalty", "steps", "batch_size", "lr", "seed")}
+    chosen = {key: getattr(options, key) for key in ("steps", *FIXED)}
     config = resolve(name, device=get_device(options.device).name, **chosen)
     data = load(name)
     return _run(config, data, lambda: new_folder(data.name, options.out))
@@ -140,8 +162,7 @@ def _resume(options: argparse.Namespace) -> int:
     from minigan.training import load_config
     from minigan.training.run import load_data, steps_done
 
-    fixed = ("preset", "model", "loss", "penalty", "batch_size", "lr", "seed", "out")
-    given = [name for name in fixed if getattr(options, name) is not None]
+    given = [name for name in ("preset", "out", *FIXED) if getattr(options, name) is not None]
     if given:
         raise UsageError(
             f"a resumed run keeps its settings: leave out {', '.join(given)}; --steps, --device and --data may be given"

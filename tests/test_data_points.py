@@ -88,6 +88,17 @@ def test_samples_are_fresh_and_repeat_with_the_seed(make):
     assert data.sample(0, rng).shape == (0, 2)
 
 
+@pytest.mark.parametrize("data", [grid(std=0.3), moons()], ids=repr)
+def test_scaled_data_are_the_same_in_other_units(data):
+    half = data.scaled(0.5)
+    np.testing.assert_array_equal(sample(half, 50), sample(data, 50) / 2)
+    if data.centres is not None:
+        np.testing.assert_array_equal(half.centres, data.centres / 2)
+        assert half.std == data.std / 2
+        assert half.scaled(4).std == data.std * 2
+    assert (half.name, half.scaled(2).centres is None) == (data.name, data.centres is None)
+
+
 @pytest.mark.parametrize("make", [lambda: ring(modes=0), lambda: grid(side=-1)])
 def test_a_mixture_of_nothing_is_refused(make):
     with pytest.raises(DataError, match="at least 1"):

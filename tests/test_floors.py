@@ -12,8 +12,8 @@ FLOORS = [
     {"ops"},
     {"nn", "optim"},
     {"gan"},
-    {"data", "models"},
-    {"training", "plotting", "checks"},
+    {"data", "models", "metrics"},
+    {"training", "plotting", "checks", "book"},
     {"cli"},
     {"__init__", "__main__"},
 ]

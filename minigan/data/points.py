@@ -1,7 +1,9 @@
 """Point clouds in the plane: the toys on which a GAN's habits can be seen and counted."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -30,6 +32,16 @@ class PointData:
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """`n` fresh points, float32 `(n, 2)`, in the units of the papers (not scaled to [-1, 1])."""
         return self.draw(n, rng).astype(np.float32)
+
+    def scaled(self, factor: float) -> PointData:
+        """The same distribution in other units: every point, centre and std times `factor`."""
+        return replace(
+            self,
+            centres=None if self.centres is None else factor * self.centres,
+            std=None if self.std is None else factor * self.std,
+            source=f"{self.source}, times {factor:g}",
+            draw=lambda n, rng: factor * self.draw(n, rng),
+        )
 
 
 def ring(modes: int = 8, radius: float = 1.0, std: float = 0.01) -> PointData:
