@@ -11,7 +11,7 @@ from hypothesis import Phase, settings
 from minigan.backend import available_devices, get_device
 
 settings.register_profile("default", deadline=None, derandomize=True, max_examples=25)
-settings.register_profile("thorough", deadline=None, max_examples=500)
+settings.register_profile("thorough", deadline=None, max_examples=250)
 settings.register_profile(
     "mutation", settings.get_profile("default"), max_examples=6, phases=[Phase.explicit, Phase.generate], database=None
 )

@@ -70,7 +70,10 @@ class ReverseKullbackLeibler(FGAN):
 
 
 class Pearson(FGAN):
-    """Pearson's chi-squared, E_q (p/q - 1)^2: f(u) = (u - 1)^2, f*(t) = t^2 / 4 + t, g(v) = v; T* = 2 (p/q - 1)."""
+    """Pearson's chi-squared, E_q (p/q - 1)^2: f(u) = (u - 1)^2, f*(t) = t^2 / 4 + t, g(v) = v; T* = 2 (p/q - 1).
+
+    T* is never below -2. For a logit that is, f* o g falls where v rises, and G makes its samples look worse.
+    """
 
     name = "f-pearson"
 
