@@ -63,6 +63,12 @@ def test_other_values_have_no_namespace(x):
         array_namespace(x)
 
 
+def test_a_type_of_another_library_does_not_ask_for_cupy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    for module in ("array", "torch"):
+        assert not is_array(type("Tensor", (), {"__module__": module})())
+
+
 def test_importing_the_backend_and_using_the_cpu_imports_neither_cupy_nor_strict():
     code = (
         "import sys, numpy as np, minigan.backend as b\n"
@@ -143,9 +149,10 @@ def test_the_default_device_is_the_cpu_unless_the_environment_names_another(monk
     assert get_device("cpu").name == "cpu"
     monkeypatch.setenv("MINIGAN_DEVICE", "")
     assert get_device().name == "cpu"
-    monkeypatch.setenv("MINIGAN_DEVICE", "gpu")
-    with pytest.raises(DeviceError, match=r"'gpu' in the environment variable MINIGAN_DEVICE"):
-        get_device()
+    for wrong in ("gpu", "CPU"):
+        monkeypatch.setenv("MINIGAN_DEVICE", wrong)
+        with pytest.raises(DeviceError, match=rf"'{wrong}' in the environment variable MINIGAN_DEVICE"):
+            get_device()
 
 
 @pytest.mark.parametrize("name", ["gpu", "", "CPU", "cuda:", "cuda:-1", "cuda:x", "cuda0", "cuda:0 ", 3, np, ["cpu"]])
@@ -230,7 +237,8 @@ def test_moving_to_strict_and_back_keeps_values_and_shares_no_memory():
 
 @pytest.mark.parametrize("device", ["cpu", "strict"])
 @pytest.mark.parametrize(
-    ("numbers", "dtype"), [(1.5, "float32"), ([[1.0, 2.0]], "float32"), (3, "int64"), ([True], "bool")]
+    ("numbers", "dtype"),
+    [(1.5, "float32"), ([[1.0, 2.0]], "float32"), (3, "int64"), ([True], "bool"), ([1 + 2j], "complex128")],
 )
 def test_python_numbers_become_arrays_of_the_same_type_on_every_device(device, numbers, dtype):
     moved = to_device(numbers, device)
@@ -292,11 +300,17 @@ def test_matmul_is_numpys_on_every_device(pair):
         ((64, 256), (128, 1), r"cannot multiply \(64, 256\) @ \(128, 1\): inner sizes 256 and 128 differ"),
         ((2, 4, 3), (2, 4, 3), r"\(2, 4, 3\) @ \(2, 4, 3\): inner sizes 3 and 4 differ"),
         ((2, 4, 3), (5, 3, 4), r"\(2, 4, 3\) @ \(5, 3, 4\): batch sizes 2 and 5 differ"),
+        ((2, 3), (4, 5), r"cannot multiply \(2, 3\) @ \(4, 5\): inner sizes 3 and 4 differ"),
+        ((2, 3, 4), (2, 3, 4), r"\(2, 3, 4\) @ \(2, 3, 4\): inner sizes 4 and 3 differ"),
         ((1, 4, 3), (5, 3, 4), r"batch sizes 1 and 5 differ"),
+        ((5, 4, 3), (1, 3, 4), r"batch sizes 5 and 1 differ"),
         ((2, 3), (3,), r"expected 2-D @ 2-D or 3-D @ 3-D, got \(2, 3\) @ \(3,\)"),
         ((3,), (3,), r"got \(3,\) @ \(3,\)"),
         ((2, 3), (5, 3, 4), r"got \(2, 3\) @ \(5, 3, 4\)"),
         ((5, 2, 3), (3, 4), r"got \(5, 2, 3\) @ \(3, 4\)"),
+        ((5, 3, 3), (3, 4), r"got \(5, 3, 3\) @ \(3, 4\)"),
+        ((3,), (3, 4), r"got \(3,\) @ \(3, 4\)"),
+        ((1, 2, 4, 3), (2, 3, 4), r"got \(1, 2, 4, 3\) @ \(2, 3, 4\)"),
         ((1, 1, 2, 3), (1, 1, 3, 2), r"got \(1, 1, 2, 3\)"),
         ((), (), r"got \(\) @ \(\)"),
     ],
@@ -381,8 +395,9 @@ REFUSED = [
     refusal("x + [1, 2, 3]", (StrictError, "add: expected a strict array or a Python number, got list")),
     refusal("x == None", (StrictError, "eq: expected a strict array or a Python number, got NoneType")),
     refusal("xp.exp([1.0])", (StrictError, "exp: expected a strict array or a Python number, got list")),
+    refusal("x + __import__('array').array('f')", (StrictError, r"a Python number, got array\.array$")),
     refusal(
-        "xp.sum([1.0])",
+        "xp.sum([1.0], 0)",
         (StrictError, "sum: expected a strict array first, got list; make one with xp.asarray"),
     ),
     refusal("xp.sum(object())", (StrictError, "expected a strict array first, got object")),
@@ -405,6 +420,8 @@ REFUSED = [
     *(refusal(f"xp.{name}(x)", TO_HOST, rf"{name}\(\).*") for name in ["nonzero", "argwhere", "flatnonzero", "unique"]),
     refusal("x.nonzero()", TO_HOST, r"nonzero\(\).*"),
     refusal("xp.where(x > 0)", TO_HOST, r"where\(\).*"),
+    refusal("xp.where(condition=x > 0)", TO_HOST, r"where\(\).*"),
+    refusal("xp.where()", (TypeError, "where")),
     refusal("xp.percentile(x, 50)", TO_HOST, r"percentile\(\).*"),
     refusal("xp.zeros(n, dtype='f4')", TO_HOST, "zeros: shape is a device array.*"),
     refusal("xp.zeros((2, n), dtype='f4')", TO_HOST, "zeros: shape is a device array.*"),
@@ -432,6 +449,7 @@ REFUSED = [
         (AttributeError, "random generators of CuPy 14.* have no 'normal'"),
     ),
     refusal("x.ctypes", (AttributeError, "strict arrays have no 'ctypes'")),
+    refusal("x.flat", (AttributeError, "strict arrays have no 'flat'")),
     refusal("x.setflags(write=False)", (AttributeError, "strict arrays have no 'setflags'")),
     refusal("xp.fuse", (AttributeError, "CuPy 14.* has, but not NumPy")),
     refusal("xp.exp.types", (AttributeError, "strict ufuncs have no 'types'")),
@@ -442,6 +460,7 @@ REFUSED = [
     refusal("x.sum(where=x > 0)", KEYWORD, "sum", "where"),
     refusal("xp.exp(x, where=x > 0)", KEYWORD, "exp", "where"),
     refusal("xp.add.reduce(x, initial=0.0)", KEYWORD, "add.reduce", "initial"),
+    refusal("x.reshape(3, 2, like=x)", KEYWORD, "reshape", "like"),
     refusal("xp.clip(x, min=0.0)", KEYWORD, "clip", "min"),
     refusal("xp.zeros(2, dtype='f4', like=x)", KEYWORD, "zeros", "like"),
     refusal("xp.lib.stride_tricks.as_strided(x, (2,), (4,), writeable=False)", KEYWORD, "as_strided", "writeable"),
@@ -466,6 +485,7 @@ REFUSED = [
     refusal("(x > 0).mean()", FLOAT64, "mean"),
     refusal("n / 2", FLOAT64, "truediv"),
     refusal("n * x", FLOAT64, "mul"),
+    refusal("xp.linalg.norm(x > 0, 'fro')", FLOAT64, "norm"),
     refusal("xp.random.default_rng(0).random(3)", FLOAT64, "random"),
     refusal("xp.asarray([1.0])", (StrictError, r"asarray\(\): Python numbers would become float64; pass dtype=")),
     refusal("xp.array(1.0)", (StrictError, r"array\(\): Python numbers would become float64; pass dtype=")),
@@ -480,6 +500,10 @@ REFUSED = [
     refusal(
         "x.set(host.astype('f8'))",
         (StrictError, r"set\(\): expected numpy.ndarray float32\(2, 3\), got .*float64"),
+    ),
+    refusal(
+        "x.set(host[:1])",
+        (StrictError, r"set\(\): expected numpy.ndarray float32\(2, 3\), got .*float32\(1, 3\)"),
     ),
     refusal("xp.asarray(['a'])", (StrictError, r"asarray\(\): expected numbers, got list")),
     refusal("hash(x)", (TypeError, "unhashable")),
@@ -540,7 +564,7 @@ xp.array_equal(x, x) ; xp.fft.fft(x) ; xp.nan_to_num(x) ; xp.result_type(x, 1.0)
 xp.expand_dims(x, 0) ; xp.asarray(x) ; xp.asarray(x, dtype='f8') ; xp.array(x) ; xp.float32 ; xp.pi
 xp.inf ; xp.newaxis ; float(xp.finfo(x.dtype).eps) ; x.shape ; x.dtype ; x.ndim ; x.size ; x.nbytes
 x.itemsize ; x.strides ; x.real ; len(x) ; list(x) ; x.T.flags.f_contiguous ; (x > 0) | (x < 0)
-False | (x > 0) ; i | 4 ; 4 | i
+False | (x > 0) ; i | 4 ; 4 | i ; xp.pad(x, 1, constant_values=2.0) ; xp.add.reduce(x, None)
 """
 EXPRESSIONS = [part.strip() for line in ACCEPTED.strip().splitlines() for part in line.split(" ; ")]
 
@@ -714,6 +738,8 @@ def test_asarray_keeps_an_explicit_float64():
     assert strict(HOST.astype(np.float64)).dtype == np.float64
     assert xp.asarray([1.0], dtype="f8").dtype == np.float64
     assert xp.array([1, 2], ndmin=2).shape == (1, 2)
+    assert xp.array(2).shape == xp.array(xp.asarray(2)).shape == ()
+    assert xp.asarray(HOST, order="F").flags.f_contiguous
     x = strict(HOST.astype(np.float64))
     assert xp.exp(x).dtype == x.sum().dtype == (x * 2).dtype == np.float64
 
@@ -743,12 +769,19 @@ def test_copying_keeps_the_copy_on_the_device():
     assert np.array_equal(x.get(), HOST)
 
 
-@pytest.mark.parametrize("mark", [{"__array_ufunc__": None}, {"__array_priority__": 1000}])
+@pytest.mark.parametrize("mark", [{"__array_ufunc__": None}, {"__array_priority__": 101}])
 def test_operators_leave_to_objects_that_ask_for_it(mark):
     reflected = {f"__r{name}__": lambda self, other: "reflected" for name in ("add", "sub", "matmul")}
     other = type("Tensor", (), {**mark, **reflected, "__gt__": lambda self, other: "reflected"})()
     x = strict()
     assert x + other == x - other == x @ other == (x < other) == "reflected"
+
+
+@pytest.mark.parametrize("mark", [{}, {"__array_priority__": 100}])
+def test_operators_do_not_leave_to_other_objects(mark):
+    other = type("Tensor", (), {**mark, "__radd__": lambda self, other: "reflected"})()
+    with pytest.raises(StrictError, match=r"add: expected a strict array or a Python number, got .*Tensor"):
+        strict() + other
 
 
 # ------------------------------------------------------ transfers and counts
@@ -883,6 +916,7 @@ def test_counting_blocks_nest_and_are_independent():
     x + x
     assert (inner.h2d, inner.d2h, inner.launches) == (0, 1, 1)
     assert (outer.h2d, outer.d2h, outer.launches) == (2, 2, 1)
+    assert repr(outer) == "Counts(h2d=2, d2h=2, launches=1)"
 
 
 def test_a_refused_transfer_is_not_counted():
@@ -1004,6 +1038,119 @@ def test_the_committed_surface_knows_what_cupy_has_and_lacks():
     assert not {"geomspace", "errstate", "nditer", "einsum_path", "linalg"} & set(functions)
     assert sections["cupy.ndarray"]["reshape"] == ("method", ("*shape", "order", "copy"))
     assert "normal" not in sections["cupy.random.Generator"]
+
+
+class FakeUfunc:
+    """Stands for `cupy.ufunc`: has all methods, but those that are not implemented raise."""
+
+    def __init__(self, *methods, scatters):
+        self.methods = methods
+        self._scatter_op = "add" if scatters else None
+
+    def reduce(self, array):
+        self.implement("reduce", array)
+
+    def accumulate(self, array):
+        self.implement("accumulate", array)
+
+    def reduceat(self, array, indices):
+        self.implement("reduceat", array, indices)
+
+    def implement(self, method, *arrays):
+        if method not in self.methods:
+            raise NotImplementedError
+        for array in arrays:
+            array.whatever(1, axis=0)
+
+
+class FakeNdarray:
+    """Stands for `cupy.ndarray`, compiled: signatures are in the docstrings, where there are any."""
+
+    shape = property()
+
+    def max(self, *args):
+        """ndarray.max(self, int axis=0, out=None, *, dtype=None)
+
+        The largest.
+        """
+
+    def get(self, *args):
+        """Copy to the host."""
+
+    def set(self, *args):
+        pass
+
+
+class FakeGenerator:
+    def random(self, dtype=None, *, size=None, out=None):
+        pass
+
+
+class Compiled:
+    """A function without a signature."""
+
+    @property
+    def __signature__(self):
+        raise ValueError("no signature found")
+
+    def __call__(self):
+        pass
+
+
+def test_the_surface_of_a_small_cupy(monkeypatch):
+    modules = {name: ModuleType(name) for name in (*surface.NAMESPACES, "cupy.random")}
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    vars(modules["cupy"]).update(
+        __version__="14.0",
+        _private=len,
+        ndarray=FakeNdarray,
+        ufunc=FakeUfunc,
+        random=modules["cupy.random"],
+        Stream=type("Stream", (), {"__module__": "cupy.cuda"}),
+        Path=type("Path", (), {"__module__": "pathlib"}),
+        add=FakeUfunc("reduce", "accumulate", "reduceat", scatters=True),
+        multiply=FakeUfunc("reduce", "accumulate", scatters=False),
+        maximum=FakeUfunc(scatters=True),
+        sum=lambda a, axis=None, *, out=None: None,
+        einsum=lambda *operands, **kwargs: None,
+        asarray=Compiled(),
+        float32=np.float32,
+        pi=3.14,
+        newaxis=None,
+        count=7,
+    )
+    modules["cupy.random"].Generator = FakeGenerator
+    modules["cupy.linalg"].norm = lambda x, axis=None: None
+    assert surface.inspect_cupy() == {
+        "version": "14.0",
+        "cupy": {
+            "add": "ufunc at reduce accumulate reduceat",
+            "multiply": "ufunc reduce accumulate",
+            "maximum": "ufunc at",
+            "sum": "function a axis out",
+            "einsum": "function *operands **kwargs",
+            "asarray": "function *args **kwargs",
+            "float32": "value",
+            "pi": "value",
+            "newaxis": "value",
+        },
+        "cupy.fft": {},
+        "cupy.lib.stride_tricks": {},
+        "cupy.linalg": {"norm": "function x axis"},
+        "cupy.ndarray": {
+            "shape": "attribute",
+            "max": "method axis out dtype",
+            "get": "method *args **kwargs",
+            "set": "method *args **kwargs",
+        },
+        "cupy.random.Generator": {"random": "method dtype size out"},
+    }
+
+
+def test_the_file_of_a_surface_is_sorted_with_a_line_for_each_section():
+    text = surface.to_json({"version": "14.0", "cupy": {"sum": "function a", "add": "ufunc at"}})
+    assert text == '{\n"cupy": {"add": "ufunc at", "sum": "function a"},\n"version": "14.0"\n}\n'
 
 
 def test_the_committed_surface_is_that_of_the_installed_cupy():

@@ -104,6 +104,10 @@ def test_a_network_and_its_gradient_penalty(device):
     assert mg.gradcheck(penalty, weights, order=3, method="complex") < COMPLEX_TOLERANCE
 
 
+def test_there_is_no_derivative_without_values():
+    assert complex_step_derivative(np.exp, np.zeros((0, 3)), np.zeros((0, 3))).shape == (0, 3)
+
+
 # -------------------------------------------------------------------- refusals
 
 
@@ -112,6 +116,34 @@ def test_what_is_not_analytic_is_refused(name, device):
     f = NOT_ANALYTIC[name]
     with pytest.raises(NotAnalyticError, match=r"^complex step: .*use central differences"):
         mg.gradcheck(f, on(device, [ROWS - 1.2]), method="complex")
+
+
+@pytest.mark.parametrize(("x", "size"), [([0.3, -0.4], 1), ([3.0], 3), ([1.5, 1.5, -1.5], 1.5), ([0, 0, 80, 0], 40)])
+def test_the_step_along_the_real_axis_grows_with_the_root_mean_square(x, size):
+    points = []
+    complex_step_derivative(lambda x: points.append(x) or x * x, np.array(x), np.ones(len(x)))
+    _, ahead, behind = points
+    np.testing.assert_allclose(ahead - x, 1e-5 * size, rtol=1e-8)
+    np.testing.assert_allclose(x - np.array(behind), 1e-5 * size, rtol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("slope", "constant", "allowed"),
+    [(1.0, 0.0, 1e-5), (100.0, 0.0, 1e-3), (0.0, 1.0, 1e-8), (0.0, 4.0, 4e-8), (0.0, 0.0, 1e-13), (1e-6, 0.0, 1e-11)],
+)
+def test_slopes_along_both_axes_agree_within_a_bound(slope, constant, allowed):
+    """1e-5 of the largest of both, of a thousandth of the value, and of 1e-8."""
+
+    def along(excess):
+        def f(z):
+            y = slope * np.real(z) + constant
+            return y + 1j * (slope + excess) * np.imag(z) if np.iscomplexobj(z) else y
+
+        return complex_step_derivative(f, np.zeros(1), np.ones(1))
+
+    assert along(0.5 * allowed) == pytest.approx(slope + 0.5 * allowed, rel=1e-12)
+    with pytest.raises(NotAnalyticError, match="not analytic"):
+        along(2 * allowed)
 
 
 def test_refusals_on_plain_arrays():

@@ -88,8 +88,12 @@ def test_a_weight_that_is_not_a_number_stays_one(device):
     assert np.isnan(D[3].bias.numpy()).all()
 
 
-def test_a_network_without_parameters_is_left_alone():
+def test_a_network_with_one_parameter_or_none(device):
     clip_weights(nn.Sequential(nn.Flatten(), nn.Tanh()), 0.1)
+    layer = nn.Dense(1, 1, rng=rng(), bias=False).to(device)
+    layer.weight.data[...] = -3.0
+    clip_weights(layer, 0.1)
+    assert layer.weight.item() == np.float32(-0.1)
 
 
 @pytest.mark.parametrize("layer", [nn.BatchNorm(3), nn.LayerNorm(3)])

@@ -328,6 +328,7 @@ def test_pulling_away_at_its_ends(device):
     y = pulling_away_term(codes)
     assert y.item() == pytest.approx(0.5 * 2 / 6)
     assert np.isfinite(grad(y, [codes])[0].numpy()).all()
+    assert pulling_away_term(tensor([[3.0, 4.0], [1.0, 0.0]], device)).item() == pytest.approx(0.6**2)
     with pytest.raises(ValueError, match="at least 2"):
         pulling_away_term(codes[:1])
 
@@ -384,8 +385,14 @@ def test_the_controller_of_began_is_its_own_saved_and_restored(device):
         other.load_state_dict({})
     with pytest.raises(ValueError, match="expected a state of"):
         losses["hinge"].load_state_dict(state)
-    with pytest.raises(ValueError, match="gamma"):
-        BoundaryEquilibrium(gamma=0.0)
+
+
+def test_the_settings_of_began():
+    assert (losses["began"].gamma, losses["began"].rate, losses["began"].k) == (0.5, 1e-3, 0.0)
+    assert BoundaryEquilibrium(gamma=1.0).gamma == 1.0
+    for gamma in (0.0, -0.5, 1.01, 2.0, np.nan):
+        with pytest.raises(ValueError, match="gamma: expected a ratio"):
+            BoundaryEquilibrium(gamma=gamma)
 
 
 # Kernels
@@ -411,7 +418,9 @@ def test_kernel_losses_compare_vectors(name, device):
     maps = real.reshape(4, 1, 3, 1), fake.reshape(5, 1, 3, 1)
     assert loss.discriminator(*maps).item() == pytest.approx(-expected, rel=1e-12)
     gradcheck(loss.discriminator, [real, fake], order=2)
-    with pytest.raises(ValueError, match="at least 2 samples"):
+    pair = kernel(r[0] - r[1]) + kernel(f[0] - f[1]) - 2 * loops(kernel, r[:2], f[:2])
+    assert loss.generator(fake[:2], real[:2]).item() == pytest.approx(pair, rel=1e-12)
+    with pytest.raises(ValueError, match=r"at least 2 samples of each kind to compare, got 1$"):
         loss.discriminator(real, fake[:1])
 
 

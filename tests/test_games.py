@@ -14,7 +14,7 @@ from helpers import normal, rng
 
 from minigan import optim
 from minigan.backend import strict, to_device
-from minigan.gan import Game, Player, bilinear_game, dirac_gan, losses, penalties
+from minigan.gan import Game, Loss, Player, bilinear_game, dirac_gan, losses, penalties
 from minigan.gan.penalties import GradientPenalty
 from minigan.nn import Parameter
 from minigan.ops import exp, sigmoid, tanh
@@ -90,6 +90,9 @@ def test_gradients_are_those_of_each_player_alone(device):
         start += size
     put(game, here)
     np.testing.assert_allclose(flat(game.gradients()), expected, rtol=1e-7, atol=1e-8)
+    assert not any(g.requires_grad for own in game.gradients() for g in own)
+    with pytest.raises(AttributeError):
+        game.players[0].loss = None
 
 
 def test_consensus_adds_the_slope_of_half_the_squared_field(device):
@@ -396,6 +399,13 @@ def root(x):
     return np.sqrt(complex(x))
 
 
+def test_by_default_the_dirac_gan_starts_at_one_and_without_noise():
+    game, other = dirac_gan(losses["minimax"], by(optim.SGD, 0.1)), dirac(0.1, (1.0, 1.0))
+    np.testing.assert_array_equal(game.point(), [1.0, 1.0])
+    for player, twin in zip(game.players, other.players, strict=True):
+        assert player.loss().item() == twin.loss().item()
+
+
 def test_the_game_is_that_of_the_paper(device):
     """L = f(theta psi) + f(0), which theta descends and psi ascends."""
     for theta, psi in ((0.8, -1.7), (2.0, 0.6)):
@@ -533,6 +543,19 @@ def test_instance_noise_contracts(std, device):
     expected = [1 + h * (c + sign * root(c**2 - SLOPE**2)) for sign in (1, -1)]
     matrix = step_matrix(lambda start: dirac(h, start, noise=std, device=device), Game.simultaneous_step)
     assert_eigenvalues(matrix, expected)
+
+
+def test_the_quadrature_over_instance_noise_is_exact_up_to_degree_15():
+    class Power(Loss):
+        def __init__(self, n):
+            self.n = n
+
+        def generator(self, fake_logits, real_logits=None):
+            return (fake_logits**self.n).sum()
+
+    moments = [dirac_gan(Power(n), by(optim.SGD, 0.1), (0.0, -1.0), noise=1.0).players[0].loss() for n in (14, 16)]
+    assert moments[0].item() == pytest.approx(math.prod(range(1, 14, 2)), rel=1e-12)
+    assert moments[1].item() < 0.99 * math.prod(range(1, 16, 2))
 
 
 def test_instance_noise_is_an_expectation_over_a_gaussian():

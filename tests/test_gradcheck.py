@@ -1,5 +1,6 @@
 """The checker itself: it must pass right rules, fail wrong ones, and say where."""
 
+import math
 import re
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import minigan as mg
 from minigan import ops
 from minigan.autograd import GradcheckError, constant, op, registry
-from minigan.autograd.gradcheck import TOLERANCE, numerical_derivative
+from minigan.autograd.gradcheck import STEP, TOLERANCE, errors_by_order, numerical_derivative
 
 MESSAGE = re.compile(
     r"order (\d), argument (\d): relative error (\S+) exceeds (\S+); "
@@ -93,9 +94,11 @@ def test_wrong_rules_fail_at_the_first_order(fault, order):
 def test_a_missing_sum_over_broadcast_axes_is_a_shape_error(device):
     """Only the shape tells: projected on a direction, the gradient is summed by accident."""
     f = made(product, lambda g, y, a, b: g * b, lambda g, y, a, b: g * a)
-    message = r"^order 1, argument 1: the gradient has shape \(2, 3\), the argument \(3,\)$"
-    with pytest.raises(GradcheckError, match=message):
-        mg.gradcheck(f, [mg.Tensor(x, device=device) for x in (X, ROW)], order=3)
+    for row in (ROW, ROW[None]):
+        shape = re.escape(str(row.shape))
+        message = rf"^order 1, argument 1: the gradient has shape \(2, 3\), the argument {shape}$"
+        with pytest.raises(GradcheckError, match=message):
+            mg.gradcheck(f, [mg.Tensor(x, device=device) for x in (X, row)], order=3)
 
 
 def test_faults_of_second_order_only():
@@ -137,6 +140,29 @@ def test_a_second_derivative_of_the_last_argument_alone():
     mg.gradcheck(f, [X, X + 1])
     with pytest.raises(GradcheckError, match=r"^order 2, argument 1: "):
         mg.gradcheck(f, [X, X + 1], order=2)
+
+
+# -------------------------------------------------------------- the relative error
+
+
+@pytest.mark.parametrize(
+    ("k", "c"), [(1.0, 0.0), (100.0, 0.0), (1e-3, 0.0), (1e-3, 100.0), (1e-6, 3.0), (1e-10, 0.0), (1e-13, 1e-3)]
+)
+@pytest.mark.parametrize("seed", range(4))
+def test_the_error_of_a_rule_that_gives_k_for_the_derivative_of_a_constant(k, c, seed):
+    """|<g, v>| in proportion to the largest of itself, |g| / sqrt(n), 1e-4 |f| and 1e-8."""
+    f = made(lambda x: 0 * x + c, lambda g, y, x: k * g)
+    rng = np.random.default_rng(seed)
+    u, v = rng.standard_normal(X.shape), rng.standard_normal(X.shape)
+    found = abs(k * (u * v).sum() / np.linalg.norm(v))
+    scale = max(found, k * np.linalg.norm(u) / math.sqrt(X.size), 1e-4 * abs(c * u.sum()), 1e-8)
+    error = mg.gradcheck(f, [X], tolerance=math.inf, rng=np.random.default_rng(seed))
+    assert error == pytest.approx(found / scale, rel=1e-9)
+
+
+def test_a_small_derivative_said_to_be_zero_is_an_error_of_one():
+    f = made(product, lambda g, y, a, b: g * b, None)
+    assert mg.gradcheck(f, [X * 1e-6, X + 1], tolerance=math.inf) == 1
 
 
 # ----------------------------------------------------------------------- report
@@ -194,9 +220,28 @@ def test_inputs_are_copied_to_float64(device):
 
 
 def test_empty_constant_and_unused_inputs():
-    assert mg.gradcheck(ops.tanh, [np.zeros((0, 3))], order=3) == 0.0
+    assert mg.gradcheck(ops.tanh, [np.zeros((0, 3))], order=3, tolerance=0.0) == 0.0
+    assert mg.gradcheck(lambda: mg.Tensor(2.0), []) == 0.0
     assert mg.gradcheck(lambda a, b: a * a, [X, ROW], order=3) < 1e-6
     assert mg.gradcheck(lambda a: 3 * a, [X], order=3) < 1e-7
+
+
+def test_nothing_but_the_first_order_unless_asked():
+    assert mg.gradcheck(ops.tanh, [X], order=0) == 0.0
+    assert len(list(errors_by_order(ops.tanh, [X]))) == 1
+
+
+@pytest.mark.parametrize(("x", "size"), [([0.3, -0.2, 0.5], 1), ([1.5], 1.5), ([0.25, -40.0], 40)])
+@pytest.mark.parametrize("seed", range(4))
+def test_steps_along_a_unit_vector_grow_with_the_largest_value(x, size, seed):
+    steps = set()
+
+    def f(t):
+        steps.add(float(np.linalg.norm(t.data - x)).__round__(12))
+        return t * t
+
+    mg.gradcheck(f, [x], rng=np.random.default_rng(seed))
+    assert sorted(steps) == pytest.approx([0, STEP * size / 2, STEP * size], rel=1e-8)
 
 
 def test_a_derivative_may_cancel_along_the_direction():

@@ -151,6 +151,11 @@ def test_every_loss_has_a_reference():
         assert "arXiv:" in loss.paper
 
 
+def test_what_a_loss_asks_for(loss):
+    assert loss.energy == (loss.name in {"ebgan", "began"})
+    assert loss.features == (16 if loss.name in BATCHES else 1)
+
+
 @functools.cache
 def value_and_slopes(f, real, fake):
     """f and its partial derivatives with respect to all logits, by central differences in many digits."""

@@ -133,6 +133,12 @@ def test_conv_transpose2d_is_the_adjoint_of_conv2d(size, stride, padding, extra,
     assert (conv(x) * g).sum().item() == pytest.approx((x * adjoint(g)).sum().item(), rel=1e-12)
 
 
+@pytest.mark.parametrize(("kind", "size"), [(nn.Conv2d, (2, 3)), (nn.ConvTranspose2d, (6, 7))])
+def test_by_default_a_convolution_has_stride_one_and_no_padding(kind, size, device):
+    layer = kind(2, 3, 3, rng=rng()).to(device)
+    assert layer(normal((1, 4, 5, 2), device, dtype=np.float32)).shape == (1, *size, 3)
+
+
 def test_activations_have_their_values(device):
     x = tensor([[-800.0, -2.0, 0.0, 1.0, 800.0]], device)
     for layer, expected in [
@@ -289,6 +295,13 @@ def test_dropout_is_the_identity_in_evaluation_and_without_a_probability(device)
         assert layer.rng.bit_generator.state == rng().bit_generator.state
 
 
+def test_dropout_keeps_a_value_whose_number_is_just_p(device):
+    numbers = rng().random((5, 6), dtype=np.float32)
+    layer = nn.Dropout(float(numbers[2, 3]), rng=rng())
+    kept = layer(tensor(np.ones((5, 6)), device)).numpy() != 0
+    np.testing.assert_array_equal(kept, numbers >= numbers[2, 3])
+
+
 @pytest.mark.parametrize("p", [-0.1, 1, 1.5, math.nan])
 def test_dropout_refuses_what_is_no_probability(p):
     with pytest.raises(ValueError, match="probability"):
@@ -377,12 +390,17 @@ def test_an_error_names_the_layer_and_the_network(device):
     ("layer", "shape", "words"),
     [
         (nn.Dense(3, 1, rng=rng()), (2, 3, 3), "Flatten"),
+        (nn.Dense(3, 1, rng=rng()), (3,), r"Dense: expected input of shape \(N, 3\), got \(3,\)"),
+        (nn.Dense(3, 1, rng=rng()), (2, 4), r"Dense: expected input of shape \(N, 3\), got \(2, 4\)"),
         (nn.Conv2d(3, 2, 3, rng=rng()), (1, 5, 5, 2), "channels"),
         (nn.Conv2d(3, 2, 3, rng=rng()), (5, 3), "N, H, W, C"),
         (nn.Conv2d(3, 2, 3, rng=rng()), (1, 2, 5, 3), "does not fit"),
         (nn.ConvTranspose2d(3, 2, 3, rng=rng()), (1, 5, 5, 2), "channels"),
         (nn.BatchNorm(3), (4, 2), "3 channels"),
+        (nn.BatchNorm(3), (4, 5), "3 channels"),
         (nn.LayerNorm(3), (4, 2), "LayerNorm"),
+        (nn.LayerNorm((2, 3)), (5, 2, 4), r"of shape \(N, ..., 2, 3\), got \(5, 2, 4\)\n"),
+        (nn.LayerNorm((2, 3)), (5, 2, 2), r"of shape \(N, ..., 2, 3\), got \(5, 2, 2\)\n"),
         (nn.LayerNorm((4, 3)), (4, 3), "LayerNorm"),
     ],
     ids=lambda value: repr(value) if isinstance(value, nn.Module) else None,

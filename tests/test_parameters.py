@@ -360,6 +360,11 @@ def test_a_summary_shows_shapes_and_parameters(device):
     assert_same(snapshot(network), state)
 
 
+def test_a_summary_of_a_network_with_one_parameter():
+    network = nn.Sequential(nn.Dense(2, 1, rng=rng(), bias=False))
+    assert nn.summary(network, (2,)).splitlines()[-1].split() == ["total", "2"]
+
+
 def test_sequential_is_a_sequence():
     network = small()
     assert len(network) == 3

@@ -483,6 +483,7 @@ def test_no_penalty_adds_nothing(device):
     d_loss = losses["minimax"].discriminator(D(real), D(fake))
     total = d_loss + penalties["none"](D, real, fake, rng=rng())
     assert total.item() == d_loss.item()
+    assert penalties["none"].weight == 0
     assert total.dtype == np.float64
     for g, h in zip(grad(total, D.parameters()), grad(d_loss, D.parameters()), strict=True):
         np.testing.assert_array_equal(g.numpy(), h.numpy())

@@ -28,7 +28,9 @@ HERE = Path(__file__).parent
 KEPT = ROOT / ".mutation"
 CONFIG = tomllib.loads((HERE / "config.toml").read_text())
 EQUIVALENT = {
-    (m["file"], m["old"], m["new"]): m["why"] for m in tomllib.loads((HERE / "equivalent.toml").read_text())["mutant"]
+    (m["file"], m["old"], new): m["why"]
+    for m in tomllib.loads((HERE / "equivalent.toml").read_text())["mutant"]
+    for new in m["new"]
 }
 
 
@@ -108,9 +110,9 @@ def _plant(fault: Fault) -> Mutant:
 
 
 def _try(package: str, mutants: list[Mutant], copies: list[Copy], rounds: Sequence[Round]) -> None:
-    """Try what is not known to be dead, and write down each outcome as it comes."""
+    """Try what is neither dead nor argued away, and write down each outcome as it comes."""
     known = _known(package)
-    pending = [m for m in mutants if known.get(m.key) != "killed"]
+    pending = [m for m in mutants if not _is_settled(m, known.get(m.key))]
     for round_ in rounds:
         trials = {_trial(m.file, m.source, round_): m for m in pending}
         _check_baseline({round_.arguments(m.file): m.file for m in pending}, copies)
@@ -122,6 +124,10 @@ def _try(package: str, mutants: list[Mutant], copies: list[Copy], rounds: Sequen
                 pending.append(mutant)
             if done % 20 == 0 or done == len(trials):
                 print(f"{package}, round {round_.number}: {done}/{len(trials)} tried, {len(pending)} alive", flush=True)
+
+
+def _is_settled(mutant: Mutant, outcome: str | None) -> bool:
+    return outcome == "killed" or (outcome == "survived" and _argument(mutant) is not None)
 
 
 def _trial(file: str, source: str, round_: Round) -> Trial:

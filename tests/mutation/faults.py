@@ -15,6 +15,21 @@ class Fault:
     what: str
 
 
+ANALYTIC = "minigan/gan/analytic.py"
+CLASSICAL = "minigan/gan/classical.py"
+CONSTRAINTS = "minigan/gan/constraints.py"
+ENERGY = "minigan/gan/energy.py"
+FGAN = "minigan/gan/fgan.py"
+GAME = "minigan/gan/game.py"
+KERNELS = "minigan/gan/kernels.py"
+PENALTIES = "minigan/gan/penalties.py"
+RELATIVISTIC = "minigan/gan/relativistic.py"
+TOYS = "minigan/gan/toys.py"
+ADAM = "minigan/optim/adam.py"
+EXTRAGRADIENT = "minigan/optim/extragradient.py"
+OPTIMISTIC = "minigan/optim/optimistic.py"
+SPECTRAL = "minigan/nn/spectral.py"
+
 FAULTS = [
     # ------------------------------------------------------------------ ops: rules of calculus
     Fault("minigan/ops/elementary.py", "g / (2 * y)", "g / y", "sqrt: a dropped factor 2"),
@@ -182,74 +197,267 @@ FAULTS = [
         "_recording.set(True)",
         "no_grad: a nested block ends the outer one",
     ),
-    # ------------------------------------------------------------------ gan: losses and the penalty
+    # ------------------------------------------------------------------ gan: losses of each sample alone
     Fault(
-        "minigan/gan/losses.py",
+        CLASSICAL,
         "mean(softplus(-real_logits)) + mean(softplus(fake_logits))",
         "mean(softplus(real_logits)) + mean(softplus(-fake_logits))",
         "labels swapped",
     ),
     Fault(
-        "minigan/gan/losses.py",
-        "mean(softplus(-real_logits)) +",
-        "0.5 * mean(softplus(-real_logits)) +",
+        CLASSICAL,
+        "return mean(softplus(-real_logits)) +",
+        "return 0.5 * mean(softplus(-real_logits)) +",
         "a half on one of the two terms",
     ),
     Fault(
-        "minigan/gan/losses.py",
+        CLASSICAL,
         "return -mean(softplus(fake_logits))",
         "return mean(softplus(fake_logits))",
         "minimax: the generator descends what it should ascend",
     ),
     Fault(
-        "minigan/gan/losses.py",
+        CLASSICAL,
         "return mean(softplus(-fake_logits))",
         "return mean(softplus(fake_logits))",
         "non-saturating: the generator helps the discriminator",
     ),
     Fault(
-        "minigan/gan/losses.py",
-        "mean(fake_logits) - mean(real_logits)",
-        "mean(real_logits) - mean(fake_logits)",
-        "the critic's sign",
+        CLASSICAL, "mean(fake_logits) - mean(real_logits)", "mean(real_logits) - mean(fake_logits)", "the critic's sign"
     ),
     Fault(
-        "minigan/gan/losses.py",
-        "from minigan.ops import mean, softplus",
-        "from minigan.ops import softplus\nfrom minigan.ops import sum as mean",
+        CLASSICAL,
+        "from minigan.ops import mean, relu, softplus",
+        "from minigan.ops import relu, softplus\nfrom minigan.ops import sum as mean",
         "mean for sum",
     ),
-    Fault("minigan/gan/penalties.py", "create_graph=True", "create_graph=False", "penalty: a detached term"),
-    Fault("minigan/gan/penalties.py", "(1,) * (real.ndim - 1)", "real.shape[1:]", "penalty: one e for each pixel"),
     Fault(
-        "minigan/gan/penalties.py", "rng.random((len(real),)", "rng.random((1,)", "penalty: one e for the whole batch"
+        CLASSICAL,
+        "return on_real + mean(softplus(fake_logits))",
+        "return on_real + self.real * mean(softplus(fake_logits)) + (1 - self.real) * mean(softplus(-fake_logits))",
+        "label smoothing: two-sided",
     ),
     Fault(
-        "minigan/gan/penalties.py",
-        "axis=tuple(range(1, x.ndim))",
-        "axis=None",
+        CLASSICAL,
+        " + (1 - self.real) * mean(softplus(real_logits))",
+        "",
+        "label smoothing: a weight in place of a label",
+    ),
+    Fault(CLASSICAL, "relu(1 - real_logits)", "relu(-1 - real_logits)", "hinge: the margin on the wrong side"),
+    Fault(
+        CLASSICAL,
+        "return mean(relu(1 - real_logits)) + mean(relu(1 + fake_logits))",
+        "return mean(relu(1 - real_logits)) + mean(relu(1 + fake_logits))\n\n"
+        "    def generator(self, fake_logits, real_logits=None):\n        return mean(relu(1 - fake_logits))",
+        "hinge: with a hinge for the generator too",
+    ),
+    Fault(
+        CLASSICAL,
+        "mean((fake_logits - self.c) ** 2) / 2",
+        "mean((fake_logits - self.a) ** 2) / 2",
+        "least squares: the generator wants the label of fakes",
+    ),
+    Fault(
+        CLASSICAL,
+        "(real_logits - self.b) ** 2) / 2 + mean((fake_logits - self.a)",
+        "(real_logits - self.a) ** 2) / 2 + mean((fake_logits - self.b)",
+        "least squares: labels swapped",
+    ),
+    # ------------------------------------------------------------------ gan: losses that compare
+    Fault(
+        RELATIVISTIC,
+        "softplus(_paired(_given(self, real_logits), fake_logits))",
+        "softplus(-fake_logits)",
+        "relativistic pairing: the generator's loss without the real logits",
+    ),
+    Fault(
+        RELATIVISTIC,
+        "softplus(_paired(fake_logits, real_logits))",
+        "softplus(mean(fake_logits) - mean(real_logits))",
+        "relativistic pairing: means compared, not pairs",
+    ),
+    Fault(
+        RELATIVISTIC,
+        "r, f = real_logits - mean(fake_logits), fake_logits - mean(real_logits)\n        return mean(softplus",
+        "r, f = real_logits - mean(fake_logits).detach(), fake_logits - mean(real_logits).detach()\n"
+        "        return mean(softplus",
+        "relativistic average: the means detached",
+    ),
+    Fault(
+        RELATIVISTIC, "mean(softplus(-r)) + mean(softplus(f))", "mean(softplus(-r))", "relativistic average: one term"
+    ),
+    Fault(
+        RELATIVISTIC,
+        "self.discriminator(fake_logits, _given(self, real_logits))",
+        "-self.discriminator(_given(self, real_logits), fake_logits)",
+        "relativistic average: zero-sum where the paper swaps the labels",
+    ),
+    Fault(
+        RELATIVISTIC,
+        "return logsumexp(both) - mean(both)",
+        "return logsumexp(both) - mean(fake_logits)",
+        "softmax GAN: the generator's target only its own samples",
+    ),
+    Fault(
+        RELATIVISTIC,
+        "logsumexp(_both(real_logits, fake_logits)) -",
+        "logsumexp(fake_logits.reshape(-1)) -",
+        "softmax GAN: a partition function over generated samples only",
+    ),
+    # ------------------------------------------------------------------ gan: f-divergences
+    Fault(
+        FGAN,
+        "mean(self.conjugate(fake_logits)) - mean(self.activation(real_logits))",
+        "mean(self.activation(fake_logits)) - mean(self.activation(real_logits))",
+        "f-GAN: without the conjugate",
+    ),
+    Fault(FGAN, "return exp(v - 1)", "return exp(v)", "f-GAN: the conjugate of u log u - u"),
+    Fault(FGAN, "return v * v / 4 + v", "return v * v / 2 + v", "f-GAN: Pearson without 1/4"),
+    Fault(FGAN, "return -exp(-v)", "return -exp(v)", "f-GAN: an activation that decreases"),
+    Fault(FGAN, "return 2 - 2 * exp(-v / 2)", "return 2 - 2 * exp(-v)", "f-GAN: Neyman without the root"),
+    # ------------------------------------------------------------------ gan: energies
+    Fault(
+        ENERGY, "relu(self.margin + fake_logits)", "relu(self.margin - fake_logits)", "EBGAN: the sign of the energy"
+    ),
+    Fault(
+        ENERGY,
+        "(sum_(cosines * cosines) - sum_(own * own))",
+        "(sum_(cosines) - sum_(own))",
+        "pulling away: without the square",
+    ),
+    Fault(
+        ENERGY,
+        "norm(codes, axis=1, keepdims=True)",
+        "norm(codes, axis=0, keepdims=True)",
+        "pulling away: features normalised in place of samples",
+    ),
+    Fault(
+        ENERGY, " - sum_(own * own)) / (n * (n - 1))", ") / (n * (n - 1))", "pulling away: each sample from itself too"
+    ),
+    Fault(ENERGY, "minimum(maximum(moved, 0.0), 1.0)", "moved", "BEGAN: k not clipped"),
+    Fault(ENERGY, "moved = self.k + self.rate", "moved = self.k - self.rate", "BEGAN: k moves the wrong way"),
+    Fault(
+        ENERGY,
+        "mean(fake_logits) - self.gamma * mean(real_logits)",
+        "self.gamma * mean(fake_logits) - mean(real_logits)",
+        "BEGAN: gamma at the wrong energy",
+    ),
+    Fault(ENERGY, "+ self.k * mean(fake_logits)", "- self.k * mean(fake_logits)", "BEGAN: D lowers both energies"),
+    # ------------------------------------------------------------------ gan: kernels
+    Fault(
+        KERNELS,
+        "(sum_(self.kernel(_differences(h, h))) - n * sum_(zero)) / (n * (n - 1))",
+        "mean(self.kernel(_differences(h, h)))",
+        "kernels: the estimate that is biased",
+    ),
+    Fault(
+        KERNELS,
+        "- 2 * mean(self.kernel(_differences(r, f)))",
+        "- mean(self.kernel(_differences(r, f)))",
+        "kernels: the mixed term counted once",
+    ),
+    Fault(KERNELS, "(-0.5 / s**2)", "(-1 / s**2)", "MMD: the bandwidth's factor 1/2"),
+    Fault(
+        KERNELS,
+        "return -norm(difference, axis=-1)",
+        "return norm(difference, axis=-1)",
+        "energy distance: the kernel's sign",
+    ),
+    Fault(
+        KERNELS,
+        "_differences(h, r)), axis=1) - mean(self.kernel(_differences(h, f)), axis=1)",
+        "_differences(h, f)), axis=1) - mean(self.kernel(_differences(h, r)), axis=1)",
+        "the witness upside down",
+    ),
+    # ------------------------------------------------------------------ gan: penalties
+    Fault(PENALTIES, "create_graph=True", "create_graph=False", "penalty: a detached term"),
+    Fault(PENALTIES, "(1,) * (real.ndim - 1)", "real.shape[1:]", "penalty: one e for each pixel"),
+    Fault(PENALTIES, "rng.random((len(real),)", "rng.random((1,)", "penalty: one e for the whole batch"),
+    Fault(
+        PENALTIES,
+        "return tuple(range(1, x.ndim))",
+        "return tuple(range(x.ndim))",
         "penalty: the norm over the whole batch",
     ),
+    Fault(PENALTIES, "critic(x).sum()", "mean(critic(x))", "penalty: gradients smaller by the batch size"),
     Fault(
-        "minigan/gan/penalties.py", "critic(x).sum()", "mean(critic(x))", "penalty: gradients smaller by the batch size"
+        PENALTIES,
+        "(_length(gradient) - self.target) ** 2",
+        "_length(gradient) ** 2 - self.target",
+        "penalty: the target outside of the square",
+    ),
+    Fault(PENALTIES, "return e * real + (1 - e) * fake", "return real", "penalty: at real samples, not between"),
+    Fault(
+        PENALTIES,
+        "maximum(_length(gradient) - self.target, 0.0)",
+        "maximum(self.target - _length(gradient), 0.0)",
+        "WGAN-LP: small slopes punished in place of large ones",
+    ),
+    Fault(PENALTIES, "real.std() * u", "real.std(axis=0) * u", "DRAGAN: one deviation for each value"),
+    Fault(PENALTIES, "rng.random(real.shape)", "rng.standard_normal(real.shape)", "DRAGAN: another noise"),
+    Fault(
+        PENALTIES,
+        '"""The real samples."""\n        return real',
+        '"""The real samples."""\n        return fake',
+        "R1 at generated samples",
     ),
     Fault(
-        "minigan/gan/penalties.py", " - target) ** 2", ") ** 2 - target", "penalty: the target outside of the square"
+        PENALTIES, "return _squared_length(gradient) / 2", "return _length(gradient) / 2", "R1: the square forgotten"
     ),
+    Fault(PENALTIES, "return _squared_length(gradient) / 2", "return _squared_length(gradient)", "R1: the factor 1/2"),
+    Fault(PENALTIES, "concatenate([real, fake])", "concatenate([real, real])", "R1 + R2: twice R1"),
+    Fault(ANALYTIC, "t = weight * v", "t = v", "closed form: gradients without the weight"),
+    Fault(
+        ANALYTIC,
+        "if r is None:\n            return self.curvature",
+        "if r is None:\n            return None",
+        "closed form: the fourth sweep forgotten",
+    ),
+    Fault(
+        ANALYTIC,
+        "vjp(1, r, None, (self.a, self.W)",
+        "vjp(1, r, None, (r, self.W)",
+        "closed form: r r^T in place of r a^T",
+    ),
+    Fault(ANALYTIC, "return y, d, -2 * y * d", "return y, d, -2 * y", "closed form: the second derivative of tanh"),
+    # ------------------------------------------------------------------ gan: constraints, games
+    Fault(
+        CONSTRAINTS,
+        "clip(array, -limit, limit, out=array)",
+        "clip(array, None, limit, out=array)",
+        "weight clipping: on one side only",
+    ),
+    Fault(CONSTRAINTS, "product * (1 - eye)", "product", "orthogonal penalty: lengths punished too"),
+    Fault(CONSTRAINTS, "product = W.T @ W", "product = W @ W.T", "orthogonal penalty: rows in place of columns"),
+    Fault(GAME, "g + gamma * pull", "g - gamma * pull", "consensus: pushes away"),
+    Fault(GAME, "for g in gradients) / 2", "for g in gradients)", "consensus: the factor 1/2"),
+    Fault(
+        GAME,
+        "player.optimizer.step(player.gradients())",
+        "pass\n        self._step(self.gradients())",
+        "alternating steps that are simultaneous",
+    ),
+    Fault(
+        GAME,
+        "for player, gradients in zip(self.players, self.gradients(), strict=True):\n"
+        "            player.optimizer.extrapolate(gradients)",
+        "for player in self.players:\n            player.optimizer.extrapolate(player.gradients())",
+        "extragradient: one player looks ahead after the other",
+    ),
+    Fault(TOYS, "return -(x @ psi)", "return x @ psi", "Dirac-GAN: the paper's sign"),
+    Fault(TOYS, "hermite_e.hermegauss", "hermite.hermgauss", "Dirac-GAN: the quadrature of another weight"),
     # ------------------------------------------------------------------ optim
+    Fault(ADAM, "(self.lr / (1 - beta1**t))", "self.lr", "adam: missing bias correction of the mean"),
     Fault(
-        "minigan/optim/adam.py", "(self.lr / (1 - beta1**t))", "self.lr", "adam: missing bias correction of the mean"
-    ),
-    Fault(
-        "minigan/optim/adam.py",
+        ADAM,
         "        denominator *= 1 / (1 - beta2**t) ** 0.5\n",
         "",
         "adam: missing bias correction of the square",
     ),
-    Fault("minigan/optim/adam.py", "        g *= g\n", "", "adam: g for g^2"),
-    Fault("minigan/optim/adam.py", "xp.sqrt(v, out=g)", "v.copy()", "adam: the square root forgotten"),
+    Fault(ADAM, "        g *= g\n", "", "adam: g for g^2"),
+    Fault(ADAM, "xp.sqrt(v, out=g)", "v.copy()", "adam: the square root forgotten"),
     Fault(
-        "minigan/optim/adam.py",
+        ADAM,
         "t = array_namespace(theta), self.betas, self.steps",
         "t = array_namespace(theta), self.betas, self.steps + 1",
         "adam: t off by one",
@@ -266,6 +474,52 @@ FAULTS = [
         '        self.steps = int(state["steps"])\n',
         "",
         "the number of steps not restored",
+    ),
+    Fault(
+        ADAM,
+        "theta *= 1 - self.lr * self.weight_decay",
+        "g += self.weight_decay * theta",
+        "adamw: the decay inside of the gradient",
+    ),
+    Fault(
+        ADAM,
+        "theta *= 1 - self.lr * self.weight_decay",
+        "theta *= 1 - self.weight_decay",
+        "adamw: a decay that no schedule reaches",
+    ),
+    Fault("minigan/optim/rmsprop.py", "v += (1 - beta) * g * g", "v += g * g", "rmsprop: a sum, not a mean"),
+    Fault("minigan/optim/rmsprop.py", ".sqrt(v) + self.eps", ".sqrt(v + self.eps)", "rmsprop: eps inside of the root"),
+    Fault(
+        OPTIMISTIC,
+        "change = -self.lr * g\n        theta += 2 * change - self.change",
+        "change = -self.lr * g\n        theta += 2 * change + self.change",
+        "optimistic descent: the sign of the past",
+    ),
+    Fault(
+        OPTIMISTIC,
+        "super().update(change, g)\n        theta += 2 * change - self.change",
+        "super().update(change, g)\n        theta += change - self.change",
+        "optimistic Adam: the past counted twice",
+    ),
+    Fault(EXTRAGRADIENT, "        self.buffer.data[...] = self.origin\n", "", "extragradient: does not return"),
+    Fault(EXTRAGRADIENT, "self.buffer.data.copy()", "self.buffer.data", "extragradient: an origin that moves along"),
+    Fault(
+        "minigan/optim/clipping.py",
+        "limit / maximum(length, limit)",
+        "limit / length",
+        "clipping: short gradients made longer",
+    ),
+    Fault(
+        "minigan/optim/clipping.py",
+        "[g * factor for g in gradients]",
+        "[g * (limit / maximum(sqrt((g * g).sum()), limit)) for g in gradients]",
+        "clipping: each gradient by its own norm",
+    ),
+    Fault(
+        "minigan/optim/schedules.py",
+        "(1 - math.cos(math.pi * progress)) / 2",
+        "(1 + math.cos(math.pi * progress)) / 2",
+        "cosine: backwards",
     ),
     # ------------------------------------------------------------------ nn
     Fault(
@@ -305,6 +559,39 @@ FAULTS = [
         'with _setting(module, "training", False):',
         'with _setting(module, "training", True):',
         "evaluation in training mode",
+    ),
+    Fault(
+        SPECTRAL,
+        "(self.u * (W @ self.v)).sum()",
+        "(self.u * (W @ self.v)).sum().detach()",
+        "spectral norm: sigma taken for a constant",
+    ),
+    Fault(
+        SPECTRAL, "if self.training and not self.frozen:", "if not self.frozen:", "spectral norm: u moves in evaluation"
+    ),
+    Fault(
+        SPECTRAL,
+        "if self.training and not self.frozen:",
+        "if self.training:",
+        "spectral norm: the other player's step moves u",
+    ),
+    Fault(
+        SPECTRAL,
+        "self.layer.weight / self.sigma()",
+        "self.layer.weight / self.sigma() ** 2",
+        "spectral norm: divided by sigma twice",
+    ),
+    Fault(
+        SPECTRAL,
+        "            self.v = _unit(matmul(W.T, self.u))\n            self.u = _unit(matmul(W, self.v))\n",
+        "            self.u = _unit(matmul(W, self.v))\n",
+        "spectral norm: v never moves",
+    ),
+    Fault(
+        "minigan/nn/layers.py",
+        "return self.weight.transpose(0, 1, 3, 2).reshape(-1, self.weight.shape[2])",
+        "return self.weight.reshape(-1, self.weight.shape[3])",
+        "transposed convolution: the matrix of the other direction",
     ),
     # ------------------------------------------------------------------ backend
     Fault(

@@ -38,7 +38,7 @@ def mutants_of(file: str, source: str, operators: list[str]) -> list[Mutant]:
     found = []
     for mutated in _variants(source, operators):
         meaning = _meaning(mutated)
-        if meaning not in seen:
+        if meaning is not None and meaning not in seen:
             seen.add(meaning)
             found.append(_mutant(file, source, mutated))
     return sorted(found, key=lambda mutant: mutant.line)
@@ -52,12 +52,12 @@ def _variants(source: str, operators: list[str]) -> Iterator[str]:
             yield mutate_code(source, operator, occurrence)
 
 
-def _meaning(source: str) -> str:
-    """The syntax tree without annotations and docstrings, which nothing evaluates; a broken file is itself."""
+def _meaning(source: str) -> str | None:
+    """The syntax tree without annotations and docstrings, which nothing evaluates; None for what is no program."""
     try:
         return ast.dump(_Bare().visit(ast.parse(source)))
     except SyntaxError:
-        return source
+        return None
 
 
 class _Bare(ast.NodeTransformer):
