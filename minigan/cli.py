@@ -162,7 +162,7 @@ def _resume(options: argparse.Namespace) -> int:
     from minigan.training import load_config
     from minigan.training.run import load_data, steps_done
 
-    given = [name for name in ("preset", "out", *FIXED) if getattr(options, name) is not None]
+    given = [name for name in ("preset", *FIXED, "out") if getattr(options, name) is not None]
     if given:
         raise UsageError(
             f"a resumed run keeps its settings: leave out {', '.join(given)}; --steps, --device and --data may be given"

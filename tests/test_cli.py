@@ -182,7 +182,7 @@ def test_info_shows_progress_settings_losses_and_networks(place, capsys):
     assert main(["info", "run"]) == 0
     text = capsys.readouterr().out
     assert "run run: step 3 of 3" in text
-    for part in ("  batch_size    4\n", "  critic_steps  1\n", "step 3: discriminator ", "generator", "Conv2d(1, "):
+    for part in ("  batch_size      4\n", "  critic_steps    1\n", "step 3: discriminator ", "generator", "Conv2d(1, "):
         assert part in text
 
 
@@ -229,7 +229,7 @@ def test_a_reader_that_goes_away_is_no_crash(finished):
         ("train xyzzy", ["expected one of fashion, digits", "got 'xyzzy'."]),
         ("train digits --model dcgam", ["model: expected one of", "Did you mean dcgan?"]),
         ("train digits --loss wassertein", ["Did you mean wasserstein?"]),
-        ("train digits --penalty wgan-pg", ["Did you mean wgan-gp?"]),
+        ("train digits --penalty wgangp", ["Did you mean wgan-gp?"]),
         ("train digits --steps 0", ["steps: expected a whole number of at least 1, got 0"]),
         ("train digits --steps -5", ["steps"]),
         ("train digits --batch-size 0", ["batch_size: expected a whole number of at least 1, got 0"]),
