@@ -469,9 +469,14 @@ class Geometry:
     stride: tuple[int, int]
     padding: tuple[int, int]
     leftover: tuple[int, int]
+    algorithm: str | None
 
     @property
     def settings(self):
+        return {"stride": self.stride, "padding": self.padding, "algorithm": self.algorithm}
+
+    @property
+    def form(self):
         return {"stride": self.stride, "padding": self.padding}
 
 
@@ -486,6 +491,8 @@ def geometries(draw, max_output=3):
     padding = tuple(draw(st.integers(0, min(2, (n - 1) // 2))) for n in covered)
     image = [n - 2 * p for n, p in zip(covered, padding, strict=True)]
     features = draw(st.integers(1, 3))
+    small = max(-(-k // s) for k, s in zip(kernel, stride, strict=True)) <= 3
+    algorithm = draw(st.sampled_from([None, "direct", "fourier", "winograd-2", *["winograd-4"] * small]))
     return Geometry(
         (batch, *image, channels),
         (*kernel, channels, features),
@@ -493,6 +500,7 @@ def geometries(draw, max_output=3):
         stride,
         padding,
         leftover,
+        algorithm,
     )
 
 
@@ -512,19 +520,19 @@ _convolution(
     "image",
     "kernel",
     lambda geometry: geometry.settings,
-    lambda x, w, geometry: convolved(x, w, geometry.output, **geometry.settings),
+    lambda x, w, geometry: convolved(x, w, geometry.output, **geometry.form),
 )
 _convolution(
     "conv_transpose2d",
     "output",
     "kernel",
     lambda geometry: geometry.settings | {"output_padding": geometry.leftover},
-    lambda g, w, geometry: convolved_adjoint(g, w, geometry.image, **geometry.settings),
+    lambda g, w, geometry: convolved_adjoint(g, w, geometry.image, **geometry.form),
 )
 _convolution(
     "conv2d_weight",
     "image",
     "output",
     lambda geometry: geometry.settings | {"kernel_size": geometry.kernel[:2]},
-    lambda x, g, geometry: correlated(x, g, geometry.kernel, **geometry.settings),
+    lambda x, g, geometry: correlated(x, g, geometry.kernel, **geometry.form),
 )

@@ -13,7 +13,7 @@ from minigan.backend import get_device
 from minigan.backend.strict import counting, transfers
 from minigan.gan import analytic_gradient_penalty, input_gradient_norm, is_analytic, penalties
 from minigan.gan.analytic import STEPS
-from minigan.ops.convolution import conv_output_size, conv_transpose_output_size
+from minigan.ops.conv_geometry import conv_output_size, conv_transpose_output_size
 
 PIECEWISE_LINEAR = [nn.LeakyReLU, nn.ReLU, lambda: nn.LeakyReLU(0.7)]
 CURVED = [nn.Tanh, nn.Sigmoid, nn.Softplus]

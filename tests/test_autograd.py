@@ -368,12 +368,24 @@ def test_only_the_rules_on_the_way_to_the_inputs_run(device, monkeypatch):
         mg.grad(y, inputs, create_graph=create_graph)
         return [after - earlier for after, earlier in zip(counts(), before, strict=True)]
 
+    monkeypatch.setattr(ops.conv2d, "array_rule", None)
     for create_graph in (False, True):
         assert calls_for([x], create_graph) == [1, 0, 1, 0, 0]
         assert calls_for([w1], create_graph) == [0, 1, 1, 0, 0]
         assert calls_for([w2], create_graph) == [0, 0, 0, 1, 0]
         assert calls_for([b], create_graph) == [0, 0, 0, 0, 1]
         assert calls_for([x, w1, w2, b], create_graph) == [1, 1, 1, 1, 1]
+
+
+def test_a_faster_rule_is_told_which_gradients_are_wanted(device, monkeypatch):
+    x, w = variable(np.ones((1, 3, 4, 1)), device), variable(np.ones((2, 2, 1, 1)), device)
+    rule, asked = ops.conv2d.array_rule, []
+    monkeypatch.setattr(ops.conv2d, "array_rule", lambda g, y, kept, wanted, *rest, **settings: (
+        asked.append(list(wanted)) or rule(g, y, kept, wanted, *rest, **settings)
+    ))
+    for inputs in ([x], [w], [x, w]):
+        assert all(g is not None for g in mg.grad(ops.conv2d(x, w).sum(), inputs))
+    assert asked == [[True, False], [False, True], [True, True]]
 
 
 def test_constants_and_inputs_of_zero_derivative_are_not_visited(device, monkeypatch):

@@ -15,7 +15,7 @@ from op_cases import convolved, convolved_adjoint, correlated, geometries
 import minigan as mg
 from minigan import ops
 from minigan.backend import to_device, to_host
-from minigan.ops.convolution import conv_output_size, conv_transpose_output_size
+from minigan.ops.conv_geometry import conv_output_size, conv_transpose_output_size
 
 WEIGHTY = drawing(60)
 
@@ -55,7 +55,7 @@ def test_each_map_against_loops(device, geometry):
     operands, maps = triad(geometry, device)
     x, w, g = map(to_host, operands)
     image, kernel, output = map(to_host, maps)
-    form = geometry.settings
+    form = geometry.form
     np.testing.assert_allclose(output, convolved(x, w, geometry.output, **form), atol=1e-12)
     np.testing.assert_allclose(image, convolved_adjoint(g, w, geometry.image, **form), atol=1e-12)
     np.testing.assert_allclose(kernel, correlated(x, g, geometry.kernel, **form), atol=1e-12)

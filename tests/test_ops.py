@@ -527,9 +527,9 @@ REDUCTION = {"axis": None, "keepdims": False}
 DEFAULTS = {
     "batch_norm": {"eps": 1e-5},
     "concatenate": {"axis": 0},
-    "conv2d": {"stride": 1, "padding": 0},
-    "conv2d_weight": {"stride": 1, "padding": 0},
-    "conv_transpose2d": {"stride": 1, "padding": 0, "output_padding": 0},
+    "conv2d": {"stride": 1, "padding": 0, "algorithm": None},
+    "conv2d_weight": {"stride": 1, "padding": 0, "algorithm": None},
+    "conv_transpose2d": {"stride": 1, "padding": 0, "output_padding": 0, "algorithm": None},
     "layer_norm": {"eps": 1e-5},
     "leaky_relu": {"slope": 0.2},
     "softmax": {"axis": -1},

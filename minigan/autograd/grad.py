@@ -88,7 +88,8 @@ def _contributions(y: Tensor, g: Any, needed: set[Tensor], create_graph: bool) -
         return [(a, y.op.vjp(i, g, y, y.args, y.kwargs)) for i, a in wanted]
     arrays = tuple(constant(a) for a in y.args)
     if y.op.array_rule is not None:
-        all_gradients = y.op.array_rule(g, y.data, y.kept, *arrays, **y.kwargs)
+        asked = {i for i, _ in wanted}
+        all_gradients = y.op.array_rule(g, y.data, y.kept, [i in asked for i in range(len(arrays))], *arrays, **y.kwargs)
         return [(a, all_gradients[i]) for i, a in wanted]
     return [(a, y.op.vjp(i, g, y.data, arrays, y.kwargs)) for i, a in wanted]
 

@@ -62,10 +62,11 @@ class Op:
         return self
 
     def array_vjp(self, rule: Callable[..., Any]) -> Op:
-        """Set a faster first-order rule on plain arrays, `(g, y, kept, *args, **settings) -> gradients`.
+        """Set a faster first-order rule on plain arrays, `(g, y, kept, wanted, *args, **settings) -> gradients`.
 
-        It gives the gradients of all arguments at once and may use what `forward` kept. The tests hold it
-        equal to the polymorphic rules, which stay the definition.
+        It gives the gradients of all arguments at once and may use what `forward` kept. `wanted` says for each
+        argument whether its gradient is asked for; if not, anything may stand in its place. The tests hold
+        the rule equal to the polymorphic ones, which stay the definition.
         """
         self.array_rule = rule
         return self

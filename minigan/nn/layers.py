@@ -9,7 +9,7 @@ from minigan.autograd import Tensor
 from minigan.nn.initialisers import Initialiser, glorot_uniform
 from minigan.nn.module import Module, check_rng
 from minigan.nn.parameter import Parameter
-from minigan.ops.convolution import Pair, pair
+from minigan.ops.conv_geometry import Pair, pair
 
 
 class Dense(Module):

@@ -12,7 +12,7 @@ from minigan.backend import matmul, to_device, to_host
 from minigan.nn.layers import LinearLayer
 from minigan.nn.module import Module, check_rng
 from minigan.ops import norm
-from minigan.ops.convolution import Pair, pair
+from minigan.ops.conv_geometry import Pair, pair
 
 
 class SpectralNorm(Module):

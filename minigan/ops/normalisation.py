@@ -47,4 +47,4 @@ standardize.vjps(
         g, y, standard_deviation(x, axis=axes, keepdims=True, eps=eps), axes
     )
 )
-standardize.array_vjp(lambda g, y, kept, x, *, axes, eps=1e-5: (_standardize_vjp(g, y, kept[2], axes),))
+standardize.array_vjp(lambda g, y, kept, wanted, x, *, axes, eps=1e-5: (_standardize_vjp(g, y, kept[2], axes),))
