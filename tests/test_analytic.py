@@ -305,7 +305,7 @@ def test_no_transfer_but_that_of_the_random_numbers_and_fewer_launches():
         with counting() as twice:
             grad(penalties["wgan-gp"](D, real, fake, rng=rng()), D.parameters())
         assert (closed.h2d, closed.d2h) == (twice.h2d, twice.d2h) == (1, 0)
-        assert closed.launches < twice.launches
+        assert closed.launches < twice.launches or make is nn.Tanh  # curvature takes a fourth sweep
 
 
 def test_the_fourth_sweep_is_for_curved_activations_alone(monkeypatch):

@@ -380,9 +380,13 @@ def test_only_the_rules_on_the_way_to_the_inputs_run(device, monkeypatch):
 def test_a_faster_rule_is_told_which_gradients_are_wanted(device, monkeypatch):
     x, w = variable(np.ones((1, 3, 4, 1)), device), variable(np.ones((2, 2, 1, 1)), device)
     rule, asked = ops.conv2d.array_rule, []
-    monkeypatch.setattr(ops.conv2d, "array_rule", lambda g, y, kept, wanted, *rest, **settings: (
-        asked.append(list(wanted)) or rule(g, y, kept, wanted, *rest, **settings)
-    ))
+    monkeypatch.setattr(
+        ops.conv2d,
+        "array_rule",
+        lambda g, y, kept, wanted, *rest, **settings: (
+            asked.append(list(wanted)) or rule(g, y, kept, wanted, *rest, **settings)
+        ),
+    )
     for inputs in ([x], [w], [x, w]):
         assert all(g is not None for g in mg.grad(ops.conv2d(x, w).sum(), inputs))
     assert asked == [[True, False], [False, True], [True, True]]

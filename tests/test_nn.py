@@ -296,8 +296,8 @@ def test_dropout_is_the_identity_in_evaluation_and_without_a_probability(device)
 
 
 def test_dropout_keeps_a_value_whose_number_is_just_p(device):
-    numbers = rng().random((5, 6), dtype=np.float32)
-    layer = nn.Dropout(float(numbers[2, 3]), rng=rng())
+    numbers = rng().integers(0, 2**64, 8, dtype=np.uint64).view(np.uint16)[:30].reshape(5, 6)
+    layer = nn.Dropout(int(numbers[2, 3]) / 2**16, rng=rng())
     kept = layer(tensor(np.ones((5, 6)), device)).numpy() != 0
     np.testing.assert_array_equal(kept, numbers >= numbers[2, 3])
 

@@ -102,8 +102,8 @@ def test_a_step_reads_nothing_from_the_device_and_sends_only_what_was_drawn(pena
     with transfers("explicit"), counting() as counts:
         trainer.step()
     assert counts.d2h == 0
-    # For each step of the discriminator data, latents and what the penalty draws; for the generator's, latents.
-    assert counts.h2d == 3 * 3 + 1
+    # For each step of the discriminator data and what the penalty draws; latents for all of them; the generator's.
+    assert counts.h2d == 3 * 2 + 2
 
 
 # --- the algorithm
@@ -126,10 +126,10 @@ class Diary(Trainer):
 
         return noted
 
-    def discriminator_step(self, real):
+    def discriminator_step(self, real, fake):
         self.events.append("D step")
         self.drawn.append(real.numpy())
-        return super().discriminator_step(real)
+        return super().discriminator_step(real, fake)
 
     def generator_step(self, real):
         self.events.append("G step")
@@ -150,9 +150,39 @@ def test_each_player_is_improved_once_a_sub_step_the_discriminator_first(critic_
 
 def test_every_sub_step_has_latents_and_data_of_its_own():
     diary = take(Diary(tiny_config("ring", critic_steps=2), tiny_data("ring")), 3)
-    assert len(diary.drawn) == 3 * (2 * 2 + 1)
+    assert len(diary.drawn) == 3 * (2 + 2)  # two batches, latents for two batches of fakes, and for the generator
     assert len({array.tobytes() for array in diary.drawn}) == len(diary.drawn)
     assert {array.dtype for array in diary.drawn} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize(("model", "passes"), [("dense", 1), ("dcgan", 3)])
+def test_fakes_are_made_in_one_pass_unless_they_would_influence_each_other(model, passes, monkeypatch):
+    trainer, twin = (tiny_trainer(model=model) for _ in range(2))
+    sizes = []
+    forward = type(trainer.generator).forward
+    monkeypatch.setattr(type(trainer.generator), "forward", lambda self, z: sizes.append(len(z)) or forward(self, z))
+    fakes = trainer.fakes(3)
+    n = trainer.config.batch_size
+    assert sizes == [3 * n // passes] * passes
+    for fake in fakes:
+        (expected,) = twin.fakes()
+        np.testing.assert_allclose(fake.numpy(), expected.numpy(), rtol=1e-4, atol=1e-6)
+        assert fake.shape == (n, *trainer.data.shape)
+        assert not fake.requires_grad
+
+
+@pytest.mark.parametrize(("penalty", "passes"), [("none", 2), ("wgan-gp", 1)])
+def test_both_batches_are_judged_in_one_pass_unless_they_would_influence_each_other(penalty, passes, monkeypatch):
+    trainer = tiny_trainer(model="dcgan", penalty=penalty)  # batch norm, or layer norm in its place
+    D, real, (fake,) = trainer.discriminator, trainer.real_batch(), trainer.fakes()
+    expected = D(real).numpy(), D(fake).numpy()
+    calls = []
+    forward = type(D).forward
+    monkeypatch.setattr(type(D), "forward", lambda self, x: calls.append(len(x)) or forward(self, x))
+    logits = trainer.judge(real, fake)
+    assert len(calls) == passes
+    for found, wanted in zip(logits, expected, strict=True):
+        np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-4, atol=1e-6)
 
 
 def test_latents_are_standard_normal():

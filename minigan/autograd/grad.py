@@ -89,7 +89,8 @@ def _contributions(y: Tensor, g: Any, needed: set[Tensor], create_graph: bool) -
     arrays = tuple(constant(a) for a in y.args)
     if y.op.array_rule is not None:
         asked = {i for i, _ in wanted}
-        all_gradients = y.op.array_rule(g, y.data, y.kept, [i in asked for i in range(len(arrays))], *arrays, **y.kwargs)
+        is_wanted = [i in asked for i in range(len(arrays))]
+        all_gradients = y.op.array_rule(g, y.data, y.kept, is_wanted, *arrays, **y.kwargs)
         return [(a, all_gradients[i]) for i, a in wanted]
     return [(a, y.op.vjp(i, g, y.data, arrays, y.kwargs)) for i, a in wanted]
 

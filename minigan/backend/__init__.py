@@ -1,16 +1,20 @@
 """The ground floor: array libraries and devices. Everything above asks an array for its namespace."""
 
 from minigan.backend.devices import Device, available_devices, device_of, get_device, to_device, to_host
+from minigan.backend.memory import in_cache, keep_freed_memory
 from minigan.backend.namespaces import array_namespace, is_array
-from minigan.backend.products import matmul
+from minigan.backend.products import column_sums, matmul
 
 __all__ = [
     "Device",
     "array_namespace",
     "available_devices",
+    "column_sums",
     "device_of",
     "get_device",
+    "in_cache",
     "is_array",
+    "keep_freed_memory",
     "matmul",
     "to_device",
     "to_host",

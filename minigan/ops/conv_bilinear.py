@@ -165,7 +165,7 @@ def toom_cook(m: int, r: int) -> Constants:
         finite = [[float(p) ** j for j in range(n)] for p in POINTS[t]]
         return np.array([*finite, [0.0] * (n - 1) + [1.0]])
 
-    B = np.linalg.inv(V(t)).T  # noqa: N806
+    B = np.linalg.inv(V(t)).T
     scale = abs(B).max(axis=1, keepdims=True)  # entries of one size keep the rounding error small
     return Constants(B / scale, V(r) * scale, V(m).T)
 
@@ -175,9 +175,7 @@ def kronecker(rows: Constants, columns: Constants) -> Constants:
     return Constants(*(np.kron(a, b) for a, b in zip(rows, columns, strict=True)))
 
 
-def fourier(
-    tile: tuple[int, int], taps: tuple[int, int], span: tuple[int, int], first: tuple[int, int]
-) -> Constants:
+def fourier(tile: tuple[int, int], taps: tuple[int, int], span: tuple[int, int], first: tuple[int, int]) -> Constants:
     """One whole plane: `span` pixels x_i, `taps` taps w_d, `tile` outputs y_j = sum over d of x_(j + first + d) w_d.
 
     On a circle of L pixels the transform of y is that of x times the conjugate of that of w. L need only be so long
@@ -186,10 +184,8 @@ def fourier(
 
         k1 = c (a + b),   k2 = a (d - c),   k3 = b (c + d).
     """
-    L = _per_axis(  # noqa: N806
-        lambda m, r, t, d: max(t - d, m + d + r - 1, t, m), tile, taps, span, first
-    )
-    B, G, A = [], [], []  # noqa: N806
+    L = _per_axis(lambda m, r, t, d: max(t - d, m + d + r - 1, t, m), tile, taps, span, first)
+    B, G, A = [], [], []
     for u, v in itertools.product(*map(range, L)):
         mirror = (-u % L[0], -v % L[1])
         if mirror < (u, v):
@@ -221,7 +217,9 @@ def _product(x: Any, w: Any) -> Any:
 
 
 def _fit(x: Any, before: tuple[int, int], size: tuple[int, int]) -> Any:
-    """x (N, H, W, C) after `before` rows and columns of zeros (if negative: without its first), cut or filled to `size`.
+    """x (N, H, W, C) behind `before` rows and columns of zeros, cut or filled with zeros to `size`.
+
+    A negative number in `before` leaves out as many of the first rows or columns.
     """
     if before == (0, 0) and x.shape[1:3] == size:
         return x

@@ -8,6 +8,7 @@ from typing import Any
 from minigan.backend import array_namespace, matmul
 from minigan.ops.conv_geometry import Geometry
 
+
 class Direct:
     """The three maps of a geometry by columns: y = columns(x) w, its adjoint in x, its adjoint in w.
 

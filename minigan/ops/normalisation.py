@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from minigan.autograd import keeping_op
-from minigan.backend import array_namespace
+from minigan.backend import array_namespace, column_sums
 from minigan.ops.reductions import mean, standard_deviation
 
 
@@ -15,11 +16,12 @@ def standardize(x, *, axes, eps=1e-5):
 
     Keeps (mean, variance, standard deviation) for the backward pass and for running statistics.
     """
-    m = x.mean(axis=axes, keepdims=True)
-    centred = x - m
-    v = (centred * centred).mean(axis=axes, keepdims=True)
+    m = _array_mean(x, axes)
+    y = x - m
+    v = _array_mean(y * y, axes)
     s = array_namespace(x).sqrt(v + eps)
-    return centred / s, (m, v, s)
+    y *= 1 / s
+    return y, (m, v, s)
 
 
 def batch_norm(x: Any, scale: Any, shift: Any, *, eps: float = 1e-5) -> tuple[Any, Any, Any]:
@@ -47,4 +49,23 @@ standardize.vjps(
         g, y, standard_deviation(x, axis=axes, keepdims=True, eps=eps), axes
     )
 )
-standardize.array_vjp(lambda g, y, kept, wanted, x, *, axes, eps=1e-5: (_standardize_vjp(g, y, kept[2], axes),))
+
+
+@standardize.array_vjp
+def _(g, y, kept, wanted, x, *, axes, eps=1e-5):
+    """`_standardize_vjp` with few passes over memory."""
+    along_y = g * y
+    shift, tilt = _array_mean(g, axes), _array_mean(along_y, axes)
+    away = array_namespace(y).multiply(y, tilt, out=along_y)
+    away += shift
+    dx = array_namespace(g).subtract(g, away, out=away)
+    dx *= 1 / kept[2]
+    return (dx,)
+
+
+def _array_mean(x: Any, axes: tuple[int, ...]) -> Any:
+    """The mean of an array over the axes, which are kept with length 1."""
+    if x.ndim > 1 and axes == tuple(range(x.ndim - 1)) and x.size:
+        rows = math.prod(x.shape[:-1])
+        return column_sums(x.reshape(rows, x.shape[-1])).reshape((1,) * (x.ndim - 1) + (-1,)) / rows
+    return x.mean(axis=axes, keepdims=True)

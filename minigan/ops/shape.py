@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from minigan.autograd import op
-from minigan.backend import array_namespace, is_array
+from minigan.backend import array_namespace, column_sums, is_array
 
 
 @op
@@ -19,6 +19,8 @@ def broadcast_to(x, *, shape):
 def sum_to(x, *, shape):
     """Sum x down to the given shape: the adjoint of `broadcast_to`."""
     new = x.ndim - len(shape)
+    if len(shape) == 1 and x.ndim > 1 and shape[0] == x.shape[-1] != 1 and x.size:  # the gradient of a bias
+        return column_sums(x.reshape(-1, shape[0]))
     stretched = tuple(new + i for i, n in enumerate(shape) if n == 1 and x.shape[new + i] != 1)
     return x.sum(tuple(range(new)) + stretched).reshape(shape)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from minigan.backend import array_namespace
+from minigan.backend import array_namespace, in_cache
 from minigan.nn import Parameter
 from minigan.optim.optimizer import Optimizer
 
@@ -38,9 +38,12 @@ class Adam(Optimizer):
         self.m, self.v = self.zeros(), self.zeros()
 
     def update(self, theta: Any, g: Any) -> None:
-        """The formulas above; g and its temporary are overwritten to save passes over memory."""
+        """The formulas above; g is overwritten."""
+        for part in in_cache(theta):
+            self._change(theta[part], g[part], self.m[part], self.v[part])
+
+    def _change(self, theta: Any, g: Any, m: Any, v: Any) -> None:
         xp, (beta1, beta2), t = array_namespace(theta), self.betas, self.steps
-        m, v = self.m, self.v
         m *= beta1
         m += (1 - beta1) * g
         g *= g

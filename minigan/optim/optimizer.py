@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minigan.autograd import Tensor
-from minigan.backend import array_namespace, device_of, to_device, to_host
+from minigan.backend import array_namespace, device_of, keep_freed_memory, to_device, to_host
 from minigan.nn import Parameter, ParameterBuffer
 
 
@@ -29,6 +29,7 @@ class Optimizer:
         self.buffer = ParameterBuffer.of(parameters)
         self.lr = lr
         self.steps = 0
+        keep_freed_memory()
 
     @property
     def lr(self) -> float:

@@ -13,6 +13,7 @@ from minigan.data import Batches, ImageData, PointData
 from minigan.gan import clip_weights, is_analytic, losses, penalties
 from minigan.models import AutoEncoder, models
 from minigan.nn import Module, Sequential, evaluating, freezing, spectrally_normalised
+from minigan.ops import concatenate
 from minigan.optim import Optimizer, optimizers, schedules
 from minigan.training.averaging import Average
 from minigan.training.config import Config
@@ -75,9 +76,12 @@ class Trainer:
         self.average.update(self.generator, self.steps)
         return shown
 
-    def discriminator_step(self, real: Tensor) -> DiscriminatorPass:
-        """Improve the discriminator; the generator, its running statistics included, is left untouched."""
-        judged = self.discriminator_gradients(real)
+    def discriminator_step(self, real: Tensor, fake: Tensor | None = None) -> DiscriminatorPass:
+        """Improve the discriminator; the generator, its running statistics included, is left untouched.
+
+        Without `fake`, a batch of new fake samples is made.
+        """
+        judged = self.discriminator_gradients(real, fake)
         self.improve_discriminator(judged)
         return judged
 
@@ -87,16 +91,30 @@ class Trainer:
         self.g_optimizer.step(gradients)
         return g_loss
 
-    def discriminator_gradients(self, real: Tensor) -> DiscriminatorPass:
-        """The gradients of the discriminator's loss and penalty at a batch of real and one of new fake samples."""
-        D, G = self.discriminator, self.generator
+    def fakes(self, batches: int = 1) -> list[Tensor]:
+        """Batches of new fake samples, as constants: in one pass where the generator treats each sample alone."""
+        G, n = self.generator, self.config.batch_size
+        at_once = 1 if _mixes_samples(G) else batches
         with no_grad(), freezing(G):
-            fake = G(self.latents(self.config.batch_size, self.streams["latents"]))
+            passes = [G(self.latents(at_once * n, self.streams["latents"])) for _ in range(batches // at_once)]
+            return [x[i : i + n] for x in passes for i in range(0, at_once * n, n)]
+
+    def discriminator_gradients(self, real: Tensor, fake: Tensor | None = None) -> DiscriminatorPass:
+        """The gradients of the discriminator's loss and penalty at a batch of real and one of (new) fake samples."""
+        (fake,) = self.fakes() if fake is None else (fake,)
         real, fake = self.noisy(real), self.noisy(fake)
-        real_logits, fake_logits = D(real), D(fake)
+        real_logits, fake_logits = self.judge(real, fake)
         d_loss = self.loss.discriminator(real_logits, fake_logits)
         penalty, gradients = self._penalised(d_loss, real, fake)
         return DiscriminatorPass(gradients, d_loss, penalty, real_logits, fake_logits)
+
+    def judge(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """The logits of both: in one pass where the discriminator treats each sample alone."""
+        D, n = self.discriminator, len(real)
+        if _mixes_samples(D):
+            return D(real), D(fake)
+        logits = D(concatenate(real, fake))
+        return logits[:n], logits[n:]
 
     def improve_discriminator(self, judged: DiscriminatorPass) -> None:
         """Step along the gradients, then put the weights back where the constraint wants them."""
@@ -165,6 +183,11 @@ class Trainer:
     def samples(self) -> np.ndarray:
         """What the averaged generator makes of the fixed latents, on the host."""
         return generate(self.average.network, self.fixed_latents)
+
+
+def _mixes_samples(network: Module) -> bool:
+    """Whether the samples of a batch influence each other, as through batch norm."""
+    return any(m.mixes_samples for m in network.modules())
 
 
 def build(config: Config, shape: tuple[int, ...], rng: np.random.Generator) -> tuple[Sequential, Module]:

@@ -13,18 +13,19 @@ if TYPE_CHECKING:
 
 def alternating(trainer: Trainer) -> dict[str, Tensor]:
     """The discriminator moves `critic_steps` times, then the generator answers to where it is now."""
-    for _ in range(trainer.config.critic_steps):
+    for fake in trainer.fakes(trainer.config.critic_steps):
         real = trainer.real_batch()
-        judged = trainer.discriminator_step(real)
+        judged = trainer.discriminator_step(real, fake)
     return _shown(judged, trainer.generator_step(real))
 
 
 def simultaneous(trainer: Trainer) -> dict[str, Tensor]:
     """Both compute their gradients before either moves; the steps of the critic before the last come first."""
-    for _ in range(trainer.config.critic_steps - 1):
-        trainer.discriminator_step(trainer.real_batch())
+    *fakes, last = trainer.fakes(trainer.config.critic_steps)
+    for fake in fakes:
+        trainer.discriminator_step(trainer.real_batch(), fake)
     real = trainer.real_batch()
-    judged = trainer.discriminator_gradients(real)
+    judged = trainer.discriminator_gradients(real, last)
     gradients, g_loss = trainer.generator_gradients(real)
     trainer.improve_discriminator(judged)
     trainer.g_optimizer.step(gradients)

@@ -125,32 +125,59 @@ FAULTS = [
     ),
     Fault("minigan/ops/shape.py", "xs[:i])", "xs[: i + 1])", "concatenate: the gradient of the neighbour"),
     Fault(
-        "minigan/ops/convolution.py",
+        "minigan/ops/conv_geometry.py",
         "(n + 2 * p - k) // s + 1",
         "(n + 2 * p - k) // s",
         "conv2d: output size off by one",
     ),
     Fault(
-        "minigan/ops/convolution.py", "(n + 2 * p - k) // s + 1", "(n + p - k) // s + 1", "conv2d: padding counted once"
+        "minigan/ops/conv_geometry.py",
+        "(n + 2 * p - k) // s + 1",
+        "(n + p - k) // s + 1",
+        "conv2d: padding counted once",
     ),
     Fault(
-        "minigan/ops/convolution.py",
-        "[::-1, ::-1].transpose(0, 1, 3, 2)",
-        ".transpose(0, 1, 3, 2)",
-        "transposed convolution: not flipped",
-    ),
-    Fault(
-        "minigan/ops/convolution.py",
+        "minigan/ops/conv_direct.py",
         "sh * by_row, sw * by_pixel, by_row, by_pixel",
         "sh * by_row, sh * by_pixel, by_row, by_pixel",
-        "one stride for both axes",
+        "conv2d: one stride for both axes",
+    ),
+    Fault("minigan/ops/conv_direct.py", "+= shares[a, b]", "= shares[a, b]", "transposed convolution: not added up"),
+    Fault(
+        "minigan/ops/conv_direct.py",
+        "b : b + sw * ow : sw] +=",
+        "b : b + sh * ow : sh] +=",
+        "transposed convolution: one stride for both axes",
     ),
     Fault(
         "minigan/ops/convolution.py",
-        "lambda w, y, x, g, *, kernel_size, stride=1, padding=0: conv2d(x, w, stride=stride, padding=padding),",
-        "lambda w, y, x, g, *, kernel_size, stride=1, padding=0: conv2d(x, w, stride=stride),",
+        "lambda w, y, x, g, *, kernel_size, stride=1, padding=0, algorithm=None: conv2d(\n"
+        "        x, w, stride=stride, padding=padding,",
+        "lambda w, y, x, g, *, kernel_size, stride=1, padding=0, algorithm=None: conv2d(\n        x, w, stride=stride,",
         "conv2d_weight: padding forgotten in its derivative",
     ),
+    Fault(
+        "minigan/ops/convolution.py",
+        "return form.image(gs, ws) if wanted[0] else None, form.kernel(xs, gs)",
+        "return form.image(gs, ws) if wanted[0] else None, form.kernel(xs, gs) * 2",
+        "conv2d: the fast rule for the kernel doubled",
+    ),
+    Fault("minigan/ops/conv_bilinear.py", "d - c, c + d]", "c - d, c + d]", "Fourier: Gauss's second product negated"),
+    Fault("minigan/ops/conv_bilinear.py", "B / scale, V(r) * scale", "B / scale, V(r)", "Toom-Cook: scaled once"),
+    Fault(
+        "minigan/ops/conv_bilinear.py",
+        "max(t - d, m + d + r - 1, t, m)",
+        "max(t, m)",
+        "Fourier: the circle too short",
+    ),
+    Fault(
+        "minigan/ops/conv_bilinear.py",
+        "x.shape[1] * x.shape[2] * sh",
+        "x.shape[1] * x.shape[2] * sw",
+        "strides exchanged",
+    ),
+    Fault("minigan/ops/conv_bilinear.py", "part.shape[5]] += part", "part.shape[5]] = part", "tiles: overlaps lost"),
+    Fault("minigan/backend/memory.py", "start + step)", "start + step - 1)", "pieces: the last of each left out"),
     Fault("minigan/ops/normalisation.py", "sqrt(v + eps)", "sqrt(v) + eps", "standardize: eps outside of the root"),
     Fault(
         "minigan/ops/normalisation.py",
@@ -164,7 +191,12 @@ FAULTS = [
         "(g - y",
         "standardize: the mean taken for a constant",
     ),
-    Fault("minigan/ops/normalisation.py", "tuple(range(x.ndim - 1))", "(0,)", "batch norm: each pixel on its own"),
+    Fault(
+        "minigan/ops/normalisation.py",
+        "standardize(x, axes=tuple(range(x.ndim - 1))",
+        "standardize(x, axes=(0,)",
+        "batch norm: each pixel on its own",
+    ),
     # ------------------------------------------------------------------ autograd
     Fault(
         "minigan/autograd/grad.py",
@@ -547,7 +579,12 @@ FAULTS = [
         "if True:\n",
         "batch norm: the other player's step changes it",
     ),
-    Fault("minigan/nn/normalisation.py", "        mask *= 1 / (1 - self.p)\n", "", "dropout: not scaled"),
+    Fault(
+        "minigan/nn/normalisation.py",
+        "kept * x.dtype.type(1 / (1 - self.p))",
+        "kept * x.dtype.type(1)",
+        "dropout: not scaled",
+    ),
     Fault(
         "minigan/nn/parameter.py",
         "self.views.append(self.data[start : start + p.size]",
@@ -596,8 +633,8 @@ FAULTS = [
     # ------------------------------------------------------------------ backend
     Fault(
         "minigan/backend/products.py",
-        "if inner == inner_b and batch == batch_b:",
-        "if inner == inner_b:",
+        "and (a.ndim == 2 or (a.ndim == 3 and len(a) == len(b)))",
+        "and a.ndim in (2, 3)",
         "stacks of different length broadcast in silence",
     ),
     Fault(
