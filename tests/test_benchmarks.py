@@ -1,5 +1,7 @@
 """The benchmarks, at a size that takes seconds: what they record, how they go on, and what each failure shows."""
 
+import dataclasses
+import functools
 import json
 import math
 
@@ -12,6 +14,25 @@ from benchmarks.failures.__main__ import main as failures
 from benchmarks.modes import recipes, results, runs, table
 from benchmarks.modes.__main__ import main as modes
 from benchmarks.modes.study import Study
+from benchmarks.steps import (
+    agreement,
+    convolutions,
+    elsewhere,
+    imports,
+    limits,
+    memory,
+    peers,
+    products,
+    profiling,
+    report,
+    scaling,
+    timing,
+)
+from benchmarks.steps import results as step_results
+from benchmarks.steps.__main__ import main as steps
+from benchmarks.steps.ours import make_trainer
+from benchmarks.steps.peers import torch_peers
+from benchmarks.steps.workloads import WORKLOADS, dcgan64
 from minigan.errors import DataError
 from minigan.training import Config
 
@@ -304,3 +325,209 @@ def test_every_failure_prints_numbers_and_draws(failure, module, size, tmp_path,
     assert picture.read_bytes().startswith(b"\x89PNG")
     with pytest.raises(SystemExit, match="cannot write"):
         failures([failure, "--figure", str(tmp_path / "no folder" / "failure.png")])
+
+
+# ------------------------------------------------------------------ whole steps beside PyTorch
+
+TINY = {
+    "toy": dataclasses.replace(WORKLOADS["toy"], batch=6),
+    "dense": dataclasses.replace(WORKLOADS["dense"], shape=(4, 4, 1), batch=3),
+    "dcgan28": dataclasses.replace(WORKLOADS["dcgan28"], shape=(4, 8, 1), batch=3),
+    "dcgan28-nodropout": dataclasses.replace(WORKLOADS["dcgan28-nodropout"], shape=(8, 4, 3), batch=3),
+    "wgan28": dataclasses.replace(WORKLOADS["wgan28"], shape=(8, 8, 1), batch=3),
+    "dcgan64": dataclasses.replace(
+        WORKLOADS["dcgan64"], builder=functools.partial(dcgan64, width=4), shape=(32, 32, 3), batch=4
+    ),
+}
+
+
+@pytest.fixture
+def torch():
+    """PyTorch on one thread: more would wait for each other, the networks are so small."""
+    torch = pytest.importorskip("torch")
+    torch.set_num_threads(1)
+    return torch
+
+
+@pytest.fixture
+def tiny(monkeypatch, request):
+    """The benchmark with small networks and few turns, of our library alone unless a test asks for PyTorch."""
+    if "torch" not in request.fixturenames:
+        monkeypatch.setattr(peers, "PEERS", (peers.OURS,))
+    for name, workload in TINY.items():
+        monkeypatch.setitem(WORKLOADS, name, workload)
+    for module, name, value in (
+        (timing, "PAUSE", 0.0),
+        (timing, "BLOCK_SECONDS", 0.0),
+        (scaling, "BATCHES", (2, 4)),
+        (scaling, "SIDES", (4, 8)),
+        (limits, "SIZE", 8),
+        (convolutions, "CASES", (convolutions.Case(2, 5, (3, 2), 3, 1, 1), convolutions.Case(2, 4, (1, 2), 7, 1, 3))),
+    ):
+        monkeypatch.setattr(module, name, value)
+
+
+@pytest.fixture
+def steps_command(tiny, tmp_path, capsys):
+    """`steps_command("launches", "--only", "toy")` gives what was printed."""
+
+    def call(*arguments):
+        assert steps([*arguments, "--threads", "1", "--blocks", "2", "--results", str(tmp_path / "steps.jsonl")]) == 0
+        return capsys.readouterr().out
+
+    return call
+
+
+def test_the_workloads_are_those_of_the_literature():
+    assert list(TINY) == list(WORKLOADS)
+    sizes = {name: [sum(p.size for p in n.parameters()) for n in w.networks()] for name, w in WORKLOADS.items()}
+    assert sizes["toy"] == [3 * 256 + 2 * 257 * 256 + 257 * 2, 3 * 256 + 2 * 257 * 256 + 257]
+    assert sizes["dcgan28"] == sizes["wgan28"] == [2_305_472, 212_865]
+    # The counts of the PyTorch tutorial's networks.
+    assert sizes["dcgan64"] == [3_576_704, 2_765_568]
+    assert {name: (w.batch, w.config().critic_steps, w.config().penalty) for name, w in WORKLOADS.items()} == {
+        "toy": (256, 5, "wgan-gp"),
+        "dense": (64, 1, "none"),
+        "dcgan28": (64, 1, "none"),
+        "dcgan28-nodropout": (64, 1, "none"),
+        "wgan28": (64, 1, "wgan-gp"),
+        "dcgan64": (32, 1, "none"),
+    }
+    dropped = {name for name, w in WORKLOADS.items() if any(isinstance(m, mg.nn.Dropout) for m in w.networks()[1])}
+    assert dropped == {"dcgan28"}
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_the_trainer_takes_the_workloads_step(name):
+    known = list(mg.models.models)
+    trainer = make_trainer(TINY[name])
+    assert list(mg.models.models) == known
+    before = [network.state_dict() for network in (trainer.generator, trainer.discriminator)]
+    losses = trainer.step()
+    assert all(math.isfinite(loss.item()) for loss in losses.values())
+    for old, network in zip(before, (trainer.generator, trainer.discriminator), strict=True):
+        assert any((old[key] != value).any() for key, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_losses_and_gradients_agree_with_pytorchs(torch, name):
+    assert agreement.check(TINY[name], torch_peers()).keys() == agreement.ALLOWED.keys()
+
+
+def test_a_step_that_differs_is_not_timed(torch, monkeypatch):
+    written = torch_peers()["torch"]
+    monkeypatch.setattr(written, "g_loss", lambda self, fake: 1.001 * self.bce(fake, self.ones))
+    with pytest.raises(SystemExit, match=r"dense GAN.*agree .* 1e-09 in float64, got a difference of"):
+        agreement.check(TINY["dense"], {"torch": written})
+
+
+def test_the_expert_leaves_the_discriminator_trainable_and_moves_both(torch):
+    for peer in torch_peers().values():
+        twins = peer(TINY["toy"], *TINY["toy"].networks())
+        before = [p.detach().clone() for n in (twins.G, twins.D) for p in n.parameters()]
+        for _ in range(2):
+            twins.step()
+        after = [p for n in (twins.G, twins.D) for p in n.parameters()]
+        assert sum(bool(torch.equal(a, b)) for a, b in zip(before, after, strict=True)) <= 1  # D's last bias
+        assert all(p.requires_grad for p in twins.D.parameters())
+
+
+def test_blocks_take_turns_and_ratios_are_of_neighbours():
+    calls, now = [], [0.0]
+
+    def step(name, seconds):
+        def run():
+            calls.append(name)
+            now[0] += seconds
+
+        return run
+
+    clock = lambda: now[0]
+    times = timing.interleaved({"a": step("a", 2.0), "b": step("b", 4.0)}, 3, clock, lambda: None)
+    assert calls == ["a", "a", "b", "b"] + ["a", "b"] * 3
+    assert [list(t) for t in times.values()] == [[2.0] * 3, [4.0] * 3]
+    row = timing.summary({"minigan": np.array([1, 2, 3.0]), "torch": np.array([2, 2, 12.0])})
+    assert row == {
+        "minigan, ms": 2000, "torch, ms": 2000, "to torch": 0.5, "to torch, quartiles": [0.375, 0.75]
+    }  # fmt: skip
+
+
+def test_times_are_kept_reported_and_drawn(torch, steps_command, tmp_path):
+    out = steps_command("time", "--only", "toy", "dense", "--figure", str(tmp_path / "steps.png"))
+    assert out.startswith("**Time of a training step** (")
+    rows = {cells(line)[0]: cells(line) for line in out.splitlines() if line.startswith("|")}
+    assert list(rows)[2:] == ["toy", "dense"]
+    assert rows[""][1:5] == ["minigan, ms", "torch, ms", "torch expert, ms", "to torch"]
+    assert (tmp_path / "steps.png").read_bytes().startswith(b"\x89PNG")
+    assert steps_command("--report") == out
+
+
+@pytest.mark.parametrize("study", ["launches", "limits", "convolutions", "profile", "scaling"])
+def test_every_study_prints_its_table(steps_command, study):
+    out = steps_command(study, *(["--only", "dcgan28"] if study in ("launches", "limits") else []))
+    assert out.startswith(f"**{report.HEADINGS[study]}** (")
+    assert len(out.splitlines()) >= 5
+    assert steps_command("--report") == out
+
+
+def test_memory_and_imports_are_measured_in_other_processes(steps_command, monkeypatch):
+    asked = []
+    monkeypatch.setattr(memory, "evaluate", lambda code, *names: asked.append(names) or 100)
+    assert "100" in steps_command("memory", "--only", "toy")
+    assert asked[0] == ("toy", "minigan")
+    monkeypatch.setattr(imports, "evaluate", lambda code, name: [2.0, 1.0])
+    assert "| import minigan | 2 " in steps_command("imports")
+
+
+def test_a_process_of_its_own_says_what_it_held(tiny, capsys):
+    memory.main("toy", "minigan", steps=1)
+    assert 20 < json.loads(capsys.readouterr().out) < 100_000
+    assert elsewhere.evaluate("import sys, json; print(json.dumps(sys.argv[1:]))", "a", "b") == ["a", "b"]
+
+
+def test_operations_are_counted_in_every_product(monkeypatch):
+    a, b = mg.Tensor(np.ones((3, 5))), mg.Tensor(np.ones((5, 7)))
+    stacks = mg.Tensor(np.ones((2, 3, 5))), mg.Tensor(np.ones((2, 5, 7)))
+    assert products.count(lambda: a @ b) == 2 * 3 * 5 * 7
+    assert products.count(lambda: mg.ops.matmul(*stacks)) == 2 * 2 * 3 * 5 * 7
+    assert (a @ b).shape == (3, 7)
+
+
+def test_the_stopwatch_counts_each_second_once():
+    now = [0.0]
+    watch = profiling.Stopwatch(lambda: now[0])
+
+    def wait(seconds):
+        now[0] += seconds
+
+    inner = watch.timed("inner", lambda: wait(2.0))
+
+    def outer():
+        wait(1.0)
+        inner()
+        inner()
+
+    watch.timed("outer", outer)()
+    assert watch.spent == {"inner": 4.0, "outer": 1.0}
+
+
+def result(what, date="1", study="time", **figures):
+    return {"study": study, "what": what, "figures": figures, "environment": {"threads": 1, "date": date}}
+
+
+def test_the_latest_run_of_each_thing_is_reported():
+    old = [result("a", x=1), result("b", x=1), result("c: x", x=1), result("c: y", x=2)]
+    new = [result("a", "2", x=3), result("c: x", "2", x=4)]
+    shown = {r["what"]: r["figures"]["x"] for r in step_results.latest(old + new)}
+    assert shown == {"a": 3, "b": 1, "c: x": 4}
+
+
+def test_damage_and_wrong_names_are_named(steps_command, tmp_path):
+    with pytest.raises(SystemExit, match=r"--only: expected some of toy, .*, got tutorial"):
+        steps_command("launches", "--only", "toy", "tutorial")
+    (tmp_path / "steps.jsonl").write_text('{"study": "time"}\n')
+    with pytest.raises(SystemExit, match=r"steps.jsonl, line 1: expected a result"):
+        steps_command("--report")
+    (tmp_path / "steps.jsonl").write_text("")
+    with pytest.raises(SystemExit, match=r"expected results of the study 'time' to draw"):
+        steps_command("--report", "--figure", str(tmp_path / "steps.png"))

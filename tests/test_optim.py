@@ -416,7 +416,8 @@ def test_bias_correction_tames_the_first_step(betas, factor, device):
     before = flat(values)
     optimizer.step(gradients(1, device))
     state = optimizer.state_dict()
-    np.testing.assert_allclose(abs(state["m"]) / np.sqrt(state["v"]), factor, rtol=1e-3)
+    m, v = (1 - betas[0]) * state["m"], (1 - betas[1]) * state["v"]  # the state is kept without these factors
+    np.testing.assert_allclose(abs(m) / np.sqrt(v), factor, rtol=1e-3)
     np.testing.assert_allclose(abs(flat(values) - before), 1.0, rtol=1e-12)
 
 

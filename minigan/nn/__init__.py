@@ -8,6 +8,7 @@ from minigan.nn.normalisation import BatchNorm, Dropout, LayerNorm
 from minigan.nn.parameter import Parameter, ParameterBuffer
 from minigan.nn.sequential import Sequential, summary
 from minigan.nn.spectral import SpectralNorm, conv_operator_norm, conv_singular_values, spectrally_normalised
+from minigan.nn.torch_layout import from_torch, to_torch
 
 __all__ = [
     "BatchNorm",
@@ -33,10 +34,12 @@ __all__ = [
     "dcgan_normal",
     "evaluating",
     "freezing",
+    "from_torch",
     "glorot_normal",
     "glorot_uniform",
     "he_normal",
     "spectrally_normalised",
     "summary",
+    "to_torch",
     "tracing",
 ]

@@ -22,6 +22,7 @@ class Adam(Optimizer):
     """
 
     slots = ("m", "v")
+    """m / (1 - beta1) and v / (1 - beta2)."""
 
     def __init__(
         self,
@@ -43,17 +44,19 @@ class Adam(Optimizer):
             self._change(theta[part], g[part], self.m[part], self.v[part])
 
     def _change(self, theta: Any, g: Any, m: Any, v: Any) -> None:
+        """Without its factors 1 - beta a running mean takes a pass less; they come in with the others, as numbers."""
         xp, (beta1, beta2), t = array_namespace(theta), self.betas, self.steps
         m *= beta1
-        m += (1 - beta1) * g
-        g *= g
-        g *= 1 - beta2
+        m += g
         v *= beta2
+        g *= g
         v += g
+        of_m, of_v = (1 - beta1) / (1 - beta1**t), (1 - beta2) / (1 - beta2**t)  # m_hat = of_m m, v_hat = of_v v
         denominator = xp.sqrt(v, out=g)
-        denominator *= 1 / (1 - beta2**t) ** 0.5
-        denominator += self.eps
-        theta -= xp.divide(m, denominator, out=g) * (self.lr / (1 - beta1**t))
+        denominator += self.eps / of_v**0.5
+        change = xp.divide(m, denominator, out=g)
+        change *= self.lr * of_m / of_v**0.5
+        theta -= change
 
 
 class AdamW(Adam):

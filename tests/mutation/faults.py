@@ -479,13 +479,9 @@ FAULTS = [
     Fault(TOYS, "return -(x @ psi)", "return x @ psi", "Dirac-GAN: the paper's sign"),
     Fault(TOYS, "hermite_e.hermegauss", "hermite.hermgauss", "Dirac-GAN: the quadrature of another weight"),
     # ------------------------------------------------------------------ optim
-    Fault(ADAM, "(self.lr / (1 - beta1**t))", "self.lr", "adam: missing bias correction of the mean"),
-    Fault(
-        ADAM,
-        "        denominator *= 1 / (1 - beta2**t) ** 0.5\n",
-        "",
-        "adam: missing bias correction of the square",
-    ),
+    Fault(ADAM, "(1 - beta1) / (1 - beta1**t)", "(1 - beta1)", "adam: missing bias correction of the mean"),
+    Fault(ADAM, "(1 - beta2) / (1 - beta2**t)", "(1 - beta2)", "adam: missing bias correction of the square"),
+    Fault(ADAM, "self.eps / of_v**0.5", "self.eps", "adam: eps added to another root"),
     Fault(ADAM, "        g *= g\n", "", "adam: g for g^2"),
     Fault(ADAM, "xp.sqrt(v, out=g)", "v.copy()", "adam: the square root forgotten"),
     Fault(

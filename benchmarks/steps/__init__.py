@@ -1,0 +1,1 @@
+"""Whole training steps beside PyTorch's: the same networks, weights, batches and work, in one process."""
