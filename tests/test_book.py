@@ -62,11 +62,6 @@ def test_every_link_of_the_readme_and_the_errata_leads_somewhere():
             assert target.startswith("https://arxiv.org/abs/") or (FOLDER / target).exists(), target
 
 
-def test_the_errata_name_no_chapter_that_is_not_planned():
-    numbers = re.findall(r"[Cc]hapters? (\d+)(?: and (\d+))?", (FOLDER / "errata.md").read_text(encoding="utf-8"))
-    assert {int(number) for pair in numbers for number in pair if number} <= set(range(1, 15))
-
-
 def test_a_table_is_written_between_the_marks_only(tmp_path):
     path = tmp_path / "README.md"
     path.write_text("# Before\n\n<!-- chapters -->\nold\n<!-- end of chapters -->\n\nafter\n")
