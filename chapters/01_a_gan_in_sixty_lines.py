@@ -27,7 +27,8 @@ rng = np.random.default_rng(0)
 # %% [markdown]
 # ## The two players
 #
-# The **generator** turns noise $z \sim \mathcal N(0, 1)$ into a sample. Ours can only stretch and shift:
+# The **generator** turns noise $z \sim \mathcal N(0, 1)$, normally distributed with mean 0 and standard deviation 1,
+# into a sample. Ours can only stretch and shift:
 #
 # $$ G(z) = a z + b $$
 #
@@ -56,7 +57,8 @@ a, b = np.ones(1), np.zeros(1)  # G(z) = z: nothing learnt yet
 # %% [markdown]
 # ## What each of them wants
 #
-# The discriminator wants to be right about both kinds. It descends the loss
+# The discriminator wants to be right about both kinds. With $\operatorname{E}$ for the mean over many samples, it
+# descends the loss
 #
 # $$ L_D = -\operatorname{E} \log \sigma(D(x)) - \operatorname{E} \log\bigl(1 - \sigma(D(G(z)))\bigr). $$
 #
@@ -66,10 +68,10 @@ a, b = np.ones(1), np.zeros(1)  # G(z) = z: nothing learnt yet
 #
 # ## The derivatives, by hand
 #
-# Since $\frac{d}{dt} \log \sigma(t) = \sigma(-t)$, a batch of $n$ real samples pulls its logits with
-# $\partial L_D / \partial D_i = -\sigma(-D_i) / n$, and a generated one pushes with $+\sigma(D_i) / n$: a sample
-# that is judged rightly and firmly has little to say. From there the chain rule goes back through the layers,
-# one line for each, and for the generator on through $x = a z + b$.
+# Since $\frac{d}{dt} \log \sigma(t) = \sigma(-t)$, a batch of $n$ real samples pulls its logits $D_i$ with $\partial
+# L_D / \partial D_i = -\sigma(-D_i) / n$, and a generated one pushes with $+\sigma(D_i) / n$: a sample that is judged
+# rightly and firmly has little to say. From there the chain rule goes back through the layers, one line for each, and
+# for the generator on through $x = a z + b$.
 
 
 # %%
@@ -90,6 +92,7 @@ def discriminator_gradients(real, fake):
     return total
 
 
+# %%
 def generator_gradients(z):
     """Gradients of L_G with respect to a, b."""
     h, logits = forward(a * z + b)
@@ -135,6 +138,7 @@ def density(x, mean, std):
     return np.exp(-(((x - mean) / std) ** 2) / 2) / (std * np.sqrt(2 * np.pi))
 
 
+# %%
 figure, axes = plt.subplots(2, 3, figsize=(9, 5), layout="constrained")
 grid = np.linspace(-3, 6, 400)[:, None]
 for axis, (step, (W_, c_, v_, e_, a_, b_)) in zip(axes.flat, snapshots, strict=False):
@@ -156,7 +160,8 @@ print("figure:", FIGURES / "01_two_players.png")
 # %% [markdown]
 # ## What this chapter claims, asserted
 #
-# The derivatives by hand are those that the library computes, and the generator found the data.
+# The derivatives by hand are those that the library computes (which calls these losses *non-saturating*; chapter 10
+# says why), and the generator found the data.
 
 # %%
 import minigan as mg

@@ -70,9 +70,8 @@ Tensor.__add__, Tensor.__mul__, Tensor.__matmul__, Tensor.__neg__ = add, multipl
 # %% [markdown]
 # ## Back through the tape
 #
-# A tensor may be used more than once, as $W$ is for the real batch and for the generated one. Its derivative is then
-# the *sum* of what comes back from all its uses. So a tensor may pass its derivative on only when the last of its uses
-# has reported. Put parents before children, and read backwards.
+# A tensor may be used more than once, as $W$ is for both batches. Its derivative is the *sum* of what comes back from
+# all uses, and is passed on when the last has reported: put parents before children, and read backwards.
 
 
 # %%
@@ -136,9 +135,10 @@ D = lambda x, W, c, v, e: tanh(x @ W + c) @ v + e
 d_loss = lambda real, fake, *weights: -(mean(log_sigmoid(D(real, *weights))) + mean(log_sigmoid(-D(fake, *weights))))
 g_loss = lambda z, a, b, *weights: -mean(log_sigmoid(D(a * z + b, *weights)))
 rng = np.random.default_rng(0)
-weights = [Tensor(rng.standard_normal((1, 16))), Tensor(rng.standard_normal(16))]
-weights += [Tensor(np.zeros((16, 1))), Tensor(np.zeros(1))]
+weights = [Tensor(w) for w in (rng.standard_normal((1, 16)), rng.standard_normal(16), np.zeros((16, 1)), np.zeros(1))]
 a, b, history = Tensor(np.ones(1)), Tensor(np.zeros(1)), []
+
+# %%
 for _ in range(600 if FAST else 3000):
     fake = Tensor(a.data * rng.standard_normal((256, 1)) + b.data)
     real = Tensor(3 + 0.5 * rng.standard_normal((256, 1)))

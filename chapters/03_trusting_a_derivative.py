@@ -143,8 +143,8 @@ for bug in (None, "no tanh'", "wrong batch"):
 
 # %% [markdown]
 # One more blind spot: a right first derivative says nothing about the second. Here is a $\tanh$ made with the library's
-# `op`, from a function of arrays and a rule as in chapter 2. But the rule takes $y$ for a constant. Its numbers are
-# right; differentiated again, they seem not to depend on $x$.
+# `op`, from a function of arrays and a rule as in chapter 2 (a *vector-Jacobian product*, hence `vjps`). But the rule
+# takes $y$ for a constant. Its numbers are right; differentiated again, they seem not to depend on $x$.
 #
 # `mg.gradcheck` does all of the above, in float64, with random directions for the inputs and for the output; and then
 # it takes $\langle \nabla f, V \rangle$ for the next function to check, up to any order.

@@ -2,7 +2,7 @@
 # # 4. The derivative of a derivative
 #
 # **What you will see.** One rule for each operation gives derivatives of every order, if the rule can record itself.
-# Then what that is for: a penalty on the slope of a critic, which does nothing at all if this is forgotten.
+# Then what that is for: a penalty on the slope of a *critic*, a discriminator that gives marks.
 #
 # **How long it takes.** Five seconds on one core.
 #
@@ -77,8 +77,8 @@ print(f"H u for 1000 variables: the largest difference from the closed form is {
 #
 # $$ P = \lambda \operatorname{E} \left(|\nabla_x D(\hat x)| - 1\right)^2, $$
 #
-# with $\hat x$ between real and generated samples. A derivative stands *inside* the loss, and it depends on the
-# weights: for $D(x) = \tanh(x W + c) v$ it is
+# with $\lambda = 10$, and $\hat x$ between real and generated samples. A derivative stands *inside* the loss, and it
+# depends on the weights: for $D(x) = \tanh(x W + c) v$ it is
 #
 # $$ \nabla_x D = W \left((1 - \tanh^2(x W + c)) \circ v\right). $$
 #
@@ -102,6 +102,7 @@ def penalty(x, weights, create_graph=True):
     return 10 * mg.ops.mean((slopes(x, weights, create_graph) - 1) ** 2)
 
 
+# %%
 def train(penalty):
     """The mean slope from 0 to 3 after each step; real samples are from N(3, 0.5^2), generated ones from N(0, 1)."""
     rng, history, shown = np.random.default_rng(1), [], np.linspace(0, 3, 31)[:, None]
@@ -116,6 +117,7 @@ def train(penalty):
     return history
 
 
+# %%
 forgotten = lambda x, weights: penalty(x, weights, create_graph=False)
 runs = {"penalty": train(penalty), "create_graph forgotten": train(forgotten), "no penalty": train(lambda *_: 0.0)}
 print({name: round(history[-1], 2) for name, history in runs.items()})
@@ -141,10 +143,8 @@ figure.savefig(FIGURES / "04_orders.png", dpi=120)
 # them all. Length is no obstacle. Here is $(1 + x / n)^n \approx e^x$ as a chain of $n = 20000$ products.
 
 # %%
-n = 2000 if FAST else 20000
-one = mg.Tensor(np.array(1.0), requires_grad=True)
-clock = [time.process_time()]
-tick = lambda: clock.append(time.process_time())
+n, one = 2000 if FAST else 20000, mg.Tensor(np.array(1.0), requires_grad=True)
+clock, tick = [time.process_time()], lambda: clock.append(time.process_time())
 chain = factor = one * (1 / n) + 1
 for _ in range(n - 1):
     chain = chain * factor
@@ -170,6 +170,7 @@ np.testing.assert_array_equal(on_arrays.numpy(), derivatives[3].numpy())  # two 
 assert difference < 1e-15
 np.testing.assert_allclose(chain, [(1 + 1 / n) ** n, (1 + 1 / n) ** (n - 1), (1 - 1 / n) * (1 + 1 / n) ** (n - 2)])
 
+# %%
 weights = [mg.Tensor(rng.standard_normal(s), requires_grad=True) for s in ((2, 5), (5,), (5, 1))]
 samples = rng.standard_normal((7, 2))
 ours, without = penalty(samples, weights), forgotten(samples, weights)
@@ -195,6 +196,5 @@ assert runs["no penalty"][-1] > (10 if FAST else 100)
 #
 # ## What is not known
 #
-# A slope near 1 where it was looked at says nothing about the places between. How much of the success of gradient
-# penalties comes from the bound on the slope that they were made for, and how much from calming the game as in
-# chapter 9, is disputed.
+# A slope near 1 where it was looked at says nothing about the places between. How much gradient penalties owe to the
+# bound on the slope that they were made for, and how much to calming the game as in chapter 9, is disputed.

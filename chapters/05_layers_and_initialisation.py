@@ -65,9 +65,9 @@ def backward(g, weights, ys):
 
 
 # %% [markdown]
-# The usual rules: **Glorot and Bengio** (2010) take $s^2 = 2 / (n_{\text{in}} + n_{\text{out}})$, a compromise of both
+# Usual rules: **Glorot and Bengio** (2010) take $s^2 = 2 / (n_{\text{in}} + n_{\text{out}})$, a compromise of both
 # directions for layers without ReLU. **He and others** (2015) take $2 / n_{\text{in}}$, the first formula above solved
-# for a factor of 1. **DCGAN** (2015) takes $0.02^2$, whatever the sizes. And $0.1^2$ stands for "too large".
+# for a factor of 1. **DCGAN** (2015; chapter 14) takes $0.02^2$, whatever the sizes. $0.1^2$ stands for "too large".
 
 # %%
 WIDTH, LAYERS = 784, 20
@@ -97,7 +97,7 @@ figure.savefig(FIGURES / "05_variance.png", dpi=120)
 
 # %% [markdown]
 # Lines are the formula, marks measured. At $s = 0.02$ the first layer's gradient is a hundred million times weaker than
-# the last one's. (DCGAN lives with it because batch norm after each layer restores the scale.)
+# the last one's. (DCGAN lives with it: after each layer *batch norm*, also in chapter 14, restores the scale.)
 #
 # ## A dense GAN for digits
 #

@@ -160,7 +160,7 @@ for (above, below), (name, (double, k)) in zip(axes.T, DOUBLE.items(), strict=Tr
     squares[name] = (double(constant, rng.standard_normal((k, k, 4000, 1)))[0] ** 2).mean(axis=-1)
     images = np.array([generate(double, k) for _ in range(200)])
     power = (np.abs(np.fft.fft2(images - images.mean(axis=(1, 2), keepdims=True))) ** 2).mean(axis=0)
-    grids[name] = (power[8].sum() + power[:, 8].sum() - power[8, 8]) / power.sum()  # 8 of 16 waves: + - + - ...
+    grids[name] = (power[8].sum() + power[:, 8].sum() - power[8, 8]) / power.sum()  # wave 8 of 0 to 15: + - + - ...
     shown = above.imshow(counts[name], vmin=0, vmax=9)
     below.imshow(images[0], cmap="gray")
     above.set(title=f"{name}\nproducts at each pixel", xticks=[], yticks=[])

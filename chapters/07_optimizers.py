@@ -69,10 +69,9 @@ def sgd(theta, gradient, lr, momentum=0):
 
 # %% [markdown]
 # **RMSProp** (Tieleman and Hinton 2012) divides each component of the gradient by its usual size, the root of a running
-# mean of its square, $v \leftarrow \beta v + (1 - \beta) g^2$: it steps by $-\eta g / (\sqrt v + \epsilon)$, a tiny
-# $\epsilon$ against division by zero. **Adam** (Kingma and Ba 2015) averages the gradient as well. But running means
-# that start from zero are too small at first: if $g$ stays the same, $(1 - \beta^t) g$ after $t$ steps. So Adam
-# divides by that factor:
+# mean of its square, $v \leftarrow \beta v + (1 - \beta) g^2$: it steps by $-\eta g / (\sqrt v + \epsilon)$, with a
+# tiny $\epsilon$ against zeros. **Adam** (Kingma and Ba 2015) averages $g$ as well. But running means that start from
+# zero are too small at first: if $g$ stays the same, $(1 - \beta^t) g$ after $t$ steps. So Adam divides by that factor:
 #
 # $$ m \leftarrow \beta_1 m + (1 - \beta_1) g, \quad v \leftarrow \beta_2 v + (1 - \beta_2) g^2, \quad
 #    \theta \leftarrow \theta - \eta \frac{\hat m}{\sqrt{\hat v} + \epsilon}, \quad
@@ -123,12 +122,13 @@ figure.savefig(FIGURES / "07_valley.png", dpi=120)
 #
 # ## Sixteen learning rates at once
 #
-# Under a constant gradient Adam's steps are one learning rate long. Uncorrected, step $t$ is longer by the factor
-# $(1 - \beta_1^t) / \sqrt{1 - \beta_2^t}$. With $\beta_1 = 0.5$, $\beta_2 = 0.999$, as in most GANs, $m$ fills up in a
-# few steps, $v$ in a thousand, and the factor is $0.5 / \sqrt{0.001} = 15.8$ at first, then 16.8. Put into the learning
-# rate of a dense GAN, it sends pixels beyond $\pm 0.99$, where $\tanh$ is flat and they are stuck. SGD runs along: a
-# popular text announces SGD, its code has Adam, and they are two things. SGD steps by $\eta$ times the gradient, Adam
-# by about $\eta$ *whatever the gradient*.
+# Under a constant gradient Adam's steps are one learning rate long. Uncorrected, step $t$ is longer by the factor $(1 -
+# \beta_1^t) / \sqrt{1 - \beta_2^t}$. With $\beta_1 = 0.5$, $\beta_2 = 0.999$, as in most GANs, $m$ fills up in a few
+# steps, $v$ in a thousand, and the factor is $0.5 / \sqrt{0.001} = 15.8$ at first, then 16.8. (Some programs divide by
+# $1 - \beta$, without the power. That mends the first step, and the hundredth has 0.2 of its length.) Put into the
+# learning rate of a dense GAN, such a factor sends pixels beyond $\pm 0.99$, where $\tanh$ is flat and they are stuck.
+# SGD runs along: a popular text announces SGD, its code has Adam, and they are two things. SGD steps by $\eta$ times
+# the gradient, Adam by about $\eta$ *whatever the gradient*.
 
 
 # %%
@@ -171,7 +171,7 @@ figure.savefig(FIGURES / "07_bias_correction.png", dpi=120)
 assert max(np.abs(np.mean(error, axis=0)).max() for error in errors.values()) < 1e-12
 np.testing.assert_allclose([np.std(errors[B], axis=0) * B**0.5 for B in errors], [CURVATURES] * 3, rtol=0.25)
 np.testing.assert_allclose(walk(sgd, gradient, lr=0.036)[77], (1 - 0.036 * CURVATURES) ** 77 * start)
-np.testing.assert_allclose([longer(1), longer(2)], [15.811388, 16.774], rtol=1e-4)
+np.testing.assert_allclose([longer(1), longer(2), longer(100) / longer(1)], [15.811388, 16.774, 0.20497], rtol=1e-4)
 np.testing.assert_allclose(walk(adam, gradient, lr=1)[1] - start, [1, -1], rtol=1e-6)
 np.testing.assert_allclose(walk(adam, lambda x: 9 * gradient(x), lr=1), walk(adam, gradient, lr=1), atol=1e-5)
 assert stuck["Adam, uncorrected"] > 0.4 > 0.01 > stuck["Adam"]

@@ -29,8 +29,8 @@ FIGURES.mkdir(exist_ok=True)
 #
 # All data are the number 0, and all samples are one number, $\theta$, the generator's only weight. The discriminator
 # has one weight too: the logit of $x$ is $D(x) = -\psi x$, so $\psi > 0$ says "what is positive is generated". With
-# $D(0) = 0$, chapter 1's loss of $D$ is $L_D = \log 2 - \log \sigma(\theta \psi)$, and in the original game the
-# generator wants the opposite, $L_G = -L_D$. Each descends its own loss along its part of
+# $D(0) = 0$, chapter 1's loss of $D$ is $L_D = \log 2 - \log \sigma(\theta \psi)$, and in the original, *minimax* game
+# the generator wants the opposite, $L_G = -L_D$. Each descends its own loss along its part of
 #
 # $$ F = \left(\frac{\partial L_G}{\partial \theta}, \frac{\partial L_D}{\partial \psi}\right)
 #      = \sigma(-\theta \psi) \, (\psi, -\theta). $$
@@ -192,7 +192,7 @@ assert FAST or last[0] < 0.2 < 0.45 < last[1] < 0.55
 # 2. *Fill in.* Optimistic steps, $z \gets z - h (2 F_t - F_{t-1})$: one gradient each. Up to which $h$ do they arrive?
 # 3. *Predict, then run.* Chapter 1's $L_G = -\log \sigma(D(\theta))$ has the same $J$. Does it circle for ever, too?
 # 4. *Find the bug.* An extragradient step that runs away like two simultaneous ones.
-# 5. *Find the bug.* A printed formula for the eigenvalues with R1, which sees critical friction at the wrong $\gamma$.
+# 5. *Find the bug.* A printed formula for the eigenvalues with R1. By it, paths stop circling at the wrong $\gamma$.
 #
 # ## What is not known
 #

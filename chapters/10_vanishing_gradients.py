@@ -47,9 +47,8 @@ print("pull at the logit -8:", {name: round(float(pull(-8)), 4) for name, pull i
 # ## A better and better discriminator
 #
 # Let the data be $p = \mathcal N(d, 0.5^2)$ and the samples $q = \mathcal N(b, 0.5^2)$ with $b = 0$: right in shape,
-# but a distance $d$ away. The best discriminator has the logit $a(x) = \log p(x) - \log q(x) = 4 d (x - d / 2)$
-# (chapter 1, exercise 1), which is $-2 d^2$ in the middle of the samples. Moving $b$ moves all samples, and $a'(x) = 4
-# d$, so
+# but $d$ away. The best discriminator has the logit $a(x) = \log p(x) - \log q(x) = 4 d (x - d / 2)$ (chapter 1,
+# exercise 1), which is $-2 d^2$ in the middle of the samples. Moving $b$ moves all samples, and $a'(x) = 4 d$, so
 #
 # $$ \frac{\partial L_G}{\partial b} = -4 d \operatorname{E}_q \sigma(a(x)) \qquad \text{or} \qquad
 #    -4 d \operatorname{E}_q \sigma(-a(x)). $$
@@ -63,6 +62,7 @@ def ideal(d):
     return [4 * d * np.average(pull(a), weights=q) for pull in PULLS.values()]
 
 
+# %%
 def network(rng):
     """Chapter 1's discriminator and its weights. This time v does not start from zero."""
     start = rng.standard_normal((1, 16)), rng.standard_normal(16), 0.25 * rng.standard_normal((16, 1)), np.zeros(1)
@@ -84,6 +84,7 @@ def trained(d):
     return found
 
 
+# %%
 distances = [0.5, 1, 2, 3, 4, 5, 6]
 gradients = np.array([trained(d) for d in distances])
 for d in (1, 3, 6):
@@ -125,6 +126,7 @@ GAMES = {  # the losses of the discriminator and of the generator
 }
 
 
+# %%
 def play(d_loss, g_loss):
     """Centre and spread of the samples, D's loss and how often D is right, at each step."""
     (D, weights), history = network(rng := np.random.default_rng(3)), []
@@ -141,9 +143,7 @@ def play(d_loss, g_loss):
 
 runs = {name: play(*losses) for name, losses in GAMES.items()}
 for name, history in runs.items():
-    print(
-        f"{name:14} centre {{:.2f}}, spread {{:.3f}}, loss of D {{:.4g}}, D is right in {{:.0%}}".format(*history[-1])
-    )
+    print(f"{name:14} centre {{:.2f}}, spread {{:.3f}}, loss of D {{:.4g}}, right in {{:.0%}}".format(*history[-1]))
 
 # %%
 figure, panels = plt.subplots(2, 3, figsize=(10, 6.4), layout="constrained", sharex=True, sharey=True)

@@ -1,6 +1,7 @@
 """What all tests share: hypothesis profiles, and the devices that everything must run on."""
 
 import os
+import sys
 
 # The matrices here are small: a second BLAS thread gains nothing, and waits whenever its core is busy.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -13,7 +14,7 @@ from minigan.backend import available_devices, get_device
 settings.register_profile("default", deadline=None, derandomize=True, max_examples=25)
 settings.register_profile("thorough", deadline=None, max_examples=250)
 settings.register_profile(
-    "mutation", settings.get_profile("default"), max_examples=6, phases=[Phase.explicit, Phase.generate], database=None
+    "mutation", settings.get_profile("default"), max_examples=9, phases=[Phase.explicit, Phase.generate], database=None
 )
 settings.load_profile("default")
 
@@ -22,3 +23,9 @@ settings.load_profile("default")
 def device(request):
     """Each device in turn: cpu and strict everywhere, cuda:0 where there is a GPU."""
     return get_device(request.param)
+
+
+@pytest.fixture
+def narrow(monkeypatch):
+    """Dense networks with hidden layers of 32, not 784, for tests of what goes on around the networks."""
+    monkeypatch.setattr(sys.modules["minigan.models.dense"], "WIDTH", 32)

@@ -323,8 +323,13 @@ def test_every_failure_prints_numbers_and_draws(failure, module, size, tmp_path,
     assert failures([failure, "--figure", str(picture)]) == 0
     assert len(capsys.readouterr().out.splitlines()) >= 5
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_picture_that_cannot_be_written(tmp_path, monkeypatch):
+    shown = cycling.show(steps=5)
+    monkeypatch.setattr(cycling, "show", lambda: shown)
     with pytest.raises(SystemExit, match="cannot write"):
-        failures([failure, "--figure", str(tmp_path / "no folder" / "failure.png")])
+        failures(["cycling", "--figure", str(tmp_path / "no folder" / "failure.png")])
 
 
 # ------------------------------------------------------------------ whole steps beside PyTorch

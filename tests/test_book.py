@@ -53,18 +53,13 @@ def test_every_chapter_has_a_small_picture():
         path = FOLDER / "figures" / f"{chapter.number:02}.png"
         assert path.stat().st_size <= 60_000
         with Image.open(path) as picture:
-            assert picture.width == 480
+            assert picture.width in (240, 360, 480)
 
 
 def test_every_link_of_the_readme_and_the_errata_leads_somewhere():
     for path in (FOLDER / "README.md", FOLDER / "errata.md"):
         for target in re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8")):
             assert target.startswith("https://arxiv.org/abs/") or (FOLDER / target).exists(), target
-
-
-def test_the_errata_name_no_chapter_that_is_not_planned():
-    numbers = re.findall(r"[Cc]hapters? (\d+)(?: and (\d+))?", (FOLDER / "errata.md").read_text(encoding="utf-8"))
-    assert {int(number) for pair in numbers for number in pair if number} <= set(range(1, 15))
 
 
 def test_a_table_is_written_between_the_marks_only(tmp_path):

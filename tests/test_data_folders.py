@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from helpers import drawing
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
@@ -22,7 +23,7 @@ def save(folder, images, suffix="png"):
         )
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@drawing(25)
 @given(
     images=hnp.arrays(np.uint8, st.tuples(st.just(2), st.integers(1, 6), st.integers(1, 6), st.sampled_from([1, 3])))
 )

@@ -85,7 +85,7 @@ def test_an_op_without_a_case_is_noticed(scratch_registry):
 
 
 @each_op
-@drawing(12)
+@drawing(8)
 @given(data=st.data())
 def test_derivatives_to_third_order(name, device, data):
     case = data.draw(CASES[name])
@@ -93,7 +93,7 @@ def test_derivatives_to_third_order(name, device, data):
 
 
 @each_op
-@drawing(25)
+@drawing(16)
 @given(data=st.data())
 def test_values_and_dtypes(name, device, data):
     case = data.draw(CASES[name])
@@ -106,7 +106,7 @@ def test_values_and_dtypes(name, device, data):
 
 
 @each_op
-@drawing(12)
+@drawing(8)
 @given(data=st.data())
 def test_all_ways_to_the_gradient_agree(name, device, data):
     case = data.draw(CASES[name])
@@ -135,32 +135,34 @@ def test_all_ways_to_the_gradient_agree(name, device, data):
 
 
 @each_op
-@drawing(12)
+@drawing(8)
 @given(data=st.data())
 def test_float32_stays_float32_at_every_order(name, device, data):
     case = data.draw(CASES[name])
     x32, x64 = tensors(case.arrays("float32"), device), tensors(case.arrays("float64"), device)
     y32, y64 = (bent(case.f)(*xs) * 0.5 + np.float64(0.25) for xs in (x32, x64))
-    y32, y64 = y32.sum(), y64.sum()
+    y32, y64 = ((y * cotangent(y)).sum() for y in (y32, y64))
     for order in (1, 2, 3):
         g32, g64 = (mg.grad(y, xs, create_graph=order < 3) for y, xs in ((y32, x32), (y64, x64)))
         assert all(g.dtype == np.float32 for g in g32)
         for a, b in zip(g32, g64, strict=True):
-            scale = abs(b.numpy()).max(initial=1e-3)
+            scale = abs(b.numpy()).max(initial=0.1)  # far below 1, terms of size 1 have cancelled
             np.testing.assert_allclose(a.numpy() / scale, b.numpy() / scale, atol=1e-3)
         y32, y64 = (sum((g * g).sum() for g in gs) for gs in (g32, g64))
+        size = max(1.0, y64.item())  # squares of squares would leave the range of float32
+        y32, y64 = y32 / size, y64 / size
         if not y32.requires_grad:
             break
 
 
 @each_op
-@drawing(12)
+@drawing(8)
 @given(data=st.data())
 def test_linear_ops_and_their_adjoints(name, device, data):
     """<A x, u> = <x, A' u>, with A' u from grad."""
     case = data.draw(CASES[name])
     if not case.linear:
-        return
+        pytest.skip("not linear")
     xs = tensors(case.arrays(), device)
     y = case.f(*xs)
     u = cotangent(y)
@@ -266,9 +268,10 @@ def test_matmul_names_the_shapes_that_do_not_fit():
         ops.matmul(np.ones((2, 5, 3)), np.ones(3))
 
 
-def test_relu_is_leaky_relu_of_slope_zero(device):
+def test_relu_and_leaky_relu_bend_at_zero(device):
     x = mg.Tensor(np.array([-2.0, -0.0, 0.0, 3.0]), device=device)
     np.testing.assert_array_equal(ops.relu(x).numpy(), [0, 0, 0, 3])
+    np.testing.assert_array_equal(ops.leaky_relu(x, slope=0.25).numpy(), [-0.5, 0, 0, 3])
 
 
 def test_batch_norm_and_layer_norm(device):
@@ -405,7 +408,11 @@ def test_logsumexp_and_softmax_are_exact_for_any_size(device, offset):
     y = ops.logsumexp(moved, axis=1)
     np.testing.assert_allclose(y.numpy(), expected, rtol=1e-14)
     np.testing.assert_allclose(mg.grad(y.sum(), [moved])[0].numpy(), shares, rtol=1e-11)
-    np.testing.assert_allclose(ops.softmax(moved, axis=1).numpy(), shares, rtol=1e-11)
+    y, w = ops.softmax(moved, axis=1), np.array([[1.0, -2.0, 0.5], [3.0, 1.0, -1.0]])
+    np.testing.assert_allclose(y.numpy(), shares, rtol=1e-11)
+    slope = shares * (w - (shares * w).sum(axis=1, keepdims=True))
+    (g,) = mg.grad((y * tensors([w], device)[0]).sum(), [moved])
+    np.testing.assert_allclose(g.numpy(), slope, atol=1e-11)
 
 
 # ------------------------------------------------------------------ at the kinks

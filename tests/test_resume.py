@@ -31,6 +31,12 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@pytest.fixture(autouse=True)
+def no_curves(monkeypatch):
+    """To draw the losses takes longer than the steps here; the runs of test_training do, and processes do."""
+    monkeypatch.setattr(record, "loss_curves", lambda path, steps, series: path.touch())
+
+
 def newest(folder):
     return checkpoint.checkpoints(folder / "checkpoints")[-1]
 
@@ -55,8 +61,10 @@ RUNS = {
 }
 
 
-@pytest.mark.parametrize("name", RUNS)
-@pytest.mark.parametrize("first", [1, 4])  # images: at the middle and at the end of an epoch of two batches
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [("images", 1), ("images", 4), ("points", 4), ("dropout", 4), ("critic steps and penalty", 1)],
+)  # images: at the middle and at the end of an epoch of two batches
 def test_training_in_two_parts_is_training_in_one(tmp_path, monkeypatch, name, first):
     monkeypatch.setattr(record, "FRAMES", 1)
     data, chosen = RUNS[name]

@@ -16,6 +16,7 @@ from minigan.training.config import CONSTRAINTS, UPDATES
 from minigan.training.updates import UPDATES as MOVES
 
 DENSE = {"model": "dense", "batch_size": 4}
+pytestmark = pytest.mark.usefixtures("narrow")
 
 
 def test_every_order_of_moves_has_a_name():

@@ -11,7 +11,7 @@ from minigan.files import atomic_write
 
 BEGIN, END = "<!-- chapters -->", "<!-- end of chapters -->"
 
-_PICTURE_WIDTH = 480
+_PICTURE_WIDTHS = (480, 360, 240)
 _LARGEST_PICTURE = 60_000
 
 
@@ -62,15 +62,23 @@ def write_picture(chapter: Chapter) -> Path:
     if first is None or not (folder / first[0]).exists():
         raise MiniganError(f"there is no figure of chapter {chapter.number} yet; run it first")
     with Image.open(folder / first[0]) as image:
-        height = round(image.height * _PICTURE_WIDTH / image.width)
-        small = image.convert("RGB").resize((_PICTURE_WIDTH, height), Image.Resampling.LANCZOS)
+        picture = next((p for width in _PICTURE_WIDTHS if len(p := _small(image, width)) <= _LARGEST_PICTURE), None)
+    if picture is None:
+        raise MiniganError(f"the picture of chapter {chapter.number} is above {_LARGEST_PICTURE} bytes at any width")
+    path = folder / f"{chapter.number:02}.png"
+    atomic_write(path, picture)
+    return path
+
+
+def _small(image, width):
+    """The picture at another width, in PNG's bytes."""
+    from PIL import Image
+
+    height = round(image.height * width / image.width)
+    small = image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     small.quantize(64, dither=Image.Dither.NONE).save(buffer, format="PNG", optimize=True)
-    if buffer.tell() > _LARGEST_PICTURE:
-        raise MiniganError(f"the picture of chapter {chapter.number} is too large: {buffer.tell()} bytes")
-    path = folder / f"{chapter.number:02}.png"
-    atomic_write(path, buffer.getbuffer())
-    return path
+    return buffer.getvalue()
 
 
 def _picture(chapter):
