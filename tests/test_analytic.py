@@ -163,6 +163,18 @@ def test_each_activation_agrees_with_double_backward(name, make, device):
     check_against_double_backward(example_critic(device, make), (12,), name, device, 3)
 
 
+@pytest.mark.parametrize("make", PIECEWISE_LINEAR)
+def test_at_a_kink_the_slope_is_that_of_double_backward(make, device):
+    D = nn.Sequential(nn.Dense(2, 4, rng=rng(), bias=False), make(), nn.Dense(4, 1, rng=rng()))
+    scatter(D.to(device, np.float64), device)
+    x = Tensor(np.array([[0.0, 0.0], [0.5, -1.0]]), device=device)
+    expected, slopes = double_backward("r1", D, x, x, rng=rng())
+    value, gradients = penalties["r1"].gradients(D, x, x, rng=rng())
+    assert value.item() == pytest.approx(expected.item(), rel=1e-12)
+    for g, s in zip(gradients, slopes, strict=True):
+        np.testing.assert_allclose(g.numpy(), s, rtol=1e-12, atol=1e-14)
+
+
 @pytest.mark.parametrize("make", [nn.ReLU, nn.Tanh])
 def test_a_layer_used_twice_has_the_gradients_of_both_uses(make, device):
     r = rng()

@@ -52,6 +52,7 @@ def test_strict_arrays_belong_to_the_strict_namespace():
     x = strict()
     assert array_namespace(x) is xp
     assert array_namespace(x.sum()) is xp
+    assert repr(xp) == "<namespace strict.xp>"
     assert is_array(x)
     assert device_of(x) == get_device("strict")
 
@@ -732,6 +733,10 @@ def test_set_overwrites_in_place():
 def test_wrapped_functions_are_made_once():
     assert xp.exp is xp.exp
     assert xp.linalg.norm is xp.linalg.norm
+
+
+def test_no_array_for_the_result_makes_a_new_one():
+    np.testing.assert_array_equal(xp.add(strict(), 1.0, None).get(), HOST + 1)
 
 
 def test_asarray_keeps_an_explicit_float64():

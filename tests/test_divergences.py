@@ -7,7 +7,9 @@ import pytest
 from helpers import normal, rng, tensor
 
 from minigan import Tensor, grad, gradcheck, nn
-from minigan.gan import BoundaryEquilibrium, EnergyBased, LabelSmoothing, LeastSquares, losses, pulling_away_term
+from minigan.gan import BoundaryEquilibrium, EnergyBased, LabelSmoothing, LeastSquares, Loss, losses, pulling_away_term
+from minigan.gan.fgan import FGAN
+from minigan.gan.kernels import KernelLoss
 
 POINTS = 50
 CLASSICAL = ["minimax", "non-saturating"]
@@ -247,8 +249,9 @@ def test_relativistic_pairing_measures_the_order_of_a_pair():
 
 
 def test_relativistic_pairing_needs_pairs():
-    with pytest.raises(ValueError, match=r"as many real as generated.*\(3,\).*\(2,\)"):
-        losses["relativistic"].discriminator(normal((3,), "cpu"), normal((2,), "cpu"))
+    for n, m in ((3, 2), (2, 3)):
+        with pytest.raises(ValueError, match=rf"as many real as generated.*\({n},\).*\({m},\)"):
+            losses["relativistic"].discriminator(normal((n,), "cpu"), normal((m,), "cpu"))
 
 
 def test_the_players_of_a_relativistic_loss_have_swapped_roles():
@@ -458,3 +461,18 @@ def test_other_losses_have_the_critic_itself_for_witness():
     for name in losses:
         if name not in KERNELS:
             assert losses[name].witness(critic, None, None) is critic
+
+
+@pytest.mark.parametrize(
+    "left_out",
+    [
+        lambda x: Loss().discriminator(x, x),
+        lambda x: Loss().generator(x),
+        lambda x: FGAN().discriminator(x, x),
+        lambda x: FGAN().conjugate(x),
+        lambda x: KernelLoss().discriminator(x, x),
+    ],
+)
+def test_what_a_loss_does_not_define_it_does_not_have(left_out):
+    with pytest.raises(NotImplementedError):
+        left_out(normal((3, 2), "cpu"))

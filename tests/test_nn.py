@@ -144,12 +144,20 @@ def test_activations_have_their_values(device):
     for layer, expected in [
         (nn.LeakyReLU(0.1), [-80.0, -0.2, 0.0, 1.0, 800.0]),
         (nn.LeakyReLU(), [-160.0, -0.4, 0.0, 1.0, 800.0]),
+        (nn.LeakyReLU(0), [0.0, 0.0, 0.0, 1.0, 800.0]),
+        (nn.LeakyReLU(1), [-800.0, -2.0, 0.0, 1.0, 800.0]),
         (nn.ReLU(), [0.0, 0.0, 0.0, 1.0, 800.0]),
         (nn.Tanh(), [-1.0, math.tanh(-2), 0.0, math.tanh(1), 1.0]),
         (nn.Sigmoid(), [0.0, 1 / (1 + math.e**2), 0.5, 1 / (1 + math.e**-1), 1.0]),
         (nn.Softplus(), [0.0, math.log1p(math.e**-2), math.log(2), math.log1p(math.e), 800.0]),
     ]:
         np.testing.assert_allclose(layer(x).numpy()[0], expected, rtol=1e-14, atol=1e-300, err_msg=repr(layer))
+
+
+@pytest.mark.parametrize("slope", [-0.5, 1.5, math.nan])
+def test_a_slope_outside_of_zero_to_one_is_refused(slope):
+    with pytest.raises(ValueError, match=f"from 0 to 1, got {slope}"):
+        nn.LeakyReLU(slope)
 
 
 def test_flatten_and_reshape_keep_the_order_of_values(device):

@@ -501,3 +501,10 @@ def test_no_penalty_looks_at_nothing(device):
         assert (g.shape, g.dtype, g.device) == (p.shape, p.dtype, p.device)
         assert not g.numpy().any()
     assert_same(snapshot(D), before)
+
+
+def test_what_a_penalty_does_not_define_it_does_not_have():
+    x = normal((3, 2), "cpu")
+    for left_out in (lambda: Penalty().points(x, x, rng()), lambda: Penalty().cost(x)):
+        with pytest.raises(NotImplementedError):
+            left_out()

@@ -330,10 +330,10 @@ def test_a_spectrally_normalised_convolution_need_not_be_1_lipschitz(device):
     assert conv_operator_norm(conv.weight, 7) / layer.sigma().item() == pytest.approx(3)
 
 
-@pytest.mark.parametrize("shape", [(4, 2, 1, 1), (2, 4, 1, 1), (3, 3)])
+@pytest.mark.parametrize("shape", [(4, 2, 1, 1), (2, 5, 1, 1), (3, 3), (2, 2, 1, 1, 1)])
 def test_a_kernel_that_does_not_fit_is_refused(shape):
-    with pytest.raises(ValueError, match=r"fits into images of 3x3, got \("):
-        conv_operator_norm(np.ones(shape), 3)
+    with pytest.raises(ValueError, match=r"fits into images of 3x4, got \("):
+        conv_operator_norm(np.ones(shape), (3, 4))
 
 
 # States, copies, devices
@@ -517,6 +517,7 @@ def test_a_network_without_a_layer_to_normalise_is_refused():
 
 def test_settings_are_checked():
     dense = nn.Dense(2, 2, rng=rng())
+    assert SpectralNorm(dense, rng=rng()).iterations == 1
     with pytest.raises(ValueError, match="at least 1 iteration"):
         SpectralNorm(dense, rng=rng(), iterations=0)
     for call in (SpectralNorm, spectrally_normalised):

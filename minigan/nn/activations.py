@@ -8,9 +8,11 @@ from minigan.nn.module import Module
 
 
 class LeakyReLU(Module):
-    """x where x > 0, slope * x elsewhere."""
+    """x where x > 0, slope * x elsewhere. Raises ValueError for a slope outside [0, 1]."""
 
     def __init__(self, slope: float = 0.2) -> None:
+        if not 0 <= slope <= 1:
+            raise ValueError(f"LeakyReLU: expected a slope from 0 to 1, got {slope}")
         self.slope = slope
 
     def forward(self, x: Tensor) -> Tensor:

@@ -87,5 +87,5 @@ def _mutant(file: str, source: str, mutated: str) -> Mutant:
     before, after = source.splitlines(), mutated.splitlines()
     changes = difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
     _, a, b, c, d = next(change for change in changes if change[0] != "equal")
-    old, new = (" ".join(line.strip() for line in lines) for lines in (before[a:b], after[c:d]))
+    old, new = (" ".join(line.strip() for line in lines).strip() for lines in (before[a:b], after[c:d]))
     return Mutant(file, a + 1, old, new, mutated)
