@@ -93,6 +93,7 @@ CHOICES = [
     ("with a stride", "fourier", geometry(14, 5, 2, 2), 64, (64, 128)),
     ("DCGAN", "winograd-4", geometry(32, 4, 2, 1), 32, (64, 128)),
     ("DCGAN, more weights than pixels", "winograd-2", geometry(8, 4, 2, 1), 32, (256, 512)),
+    ("DCGAN for small images", "winograd-4", geometry(14, 4, 2, 1), 64, (32, 64)),
     ("3x3", "winograd-4", geometry(32, 3, 1, 1), 32, (64, 64)),
     ("one channel", "direct", geometry(28, 5, 2, 2), 128, (1, 64)),
     ("colours", "direct", geometry(64, 4, 2, 1), 32, (3, 64)),

@@ -85,4 +85,4 @@ class Stopwatch:
 
 def _product(watch: Stopwatch, module: str, product: Callable) -> Callable:
     plain, transform = watch.timed(PRODUCTS, product), watch.timed(TRANSFORMS, product)
-    return lambda a, b, out=None: (transform if products.is_transform(module, a) else plain)(a, b, out)
+    return lambda a, b: (transform if products.is_transform(module, a) else plain)(a, b)

@@ -7,15 +7,15 @@ from typing import Any, NoReturn
 from minigan.backend.namespaces import array_namespace
 
 
-def matmul(a: Any, b: Any, out: Any = None) -> Any:
-    """The product of two matrices (2-D @ 2-D), of two equally long stacks of them (3-D @ 3-D), or of one matrix
-    with each of a stack (2-D @ 3-D); written into `out` if one is given.
-    """
+def matmul(a: Any, b: Any) -> Any:
+    """The product of two matrices (2-D @ 2-D) or of two equally long stacks of them (3-D @ 3-D)."""
     if a.ndim == b.ndim == 2:
         if a.shape[1] == b.shape[0]:
-            return array_namespace(a).matmul(a, b, out=out)
-    elif b.ndim == 3 and a.shape[-1] == b.shape[1] and (a.ndim == 2 or (a.ndim == 3 and len(a) == len(b))):
-        return array_namespace(a).matmul(a, b, out=out)
+            return array_namespace(a).matmul(a, b)
+    elif a.ndim == b.ndim == 3:
+        (batch, _, inner), (batch_b, inner_b, _) = a.shape, b.shape
+        if inner == inner_b and batch == batch_b:
+            return array_namespace(a).matmul(a, b)
     _refuse(a.shape, b.shape)
 
 
@@ -25,8 +25,8 @@ def column_sums(x: Any) -> Any:
 
 
 def _refuse(a: tuple[int, ...], b: tuple[int, ...]) -> NoReturn:
-    if (len(a), len(b)) not in ((2, 2), (3, 3), (2, 3)):
-        raise ValueError(f"matmul: expected 2-D @ 2-D, 3-D @ 3-D or 2-D @ 3-D, got {a} @ {b}; reshape the operands")
+    if len(a) != len(b) or len(a) not in (2, 3):
+        raise ValueError(f"matmul: expected 2-D @ 2-D or 3-D @ 3-D, got {a} @ {b}; reshape the operands")
     if a[-1] != b[-2]:
         raise ValueError(f"matmul: cannot multiply {a} @ {b}: inner sizes {a[-1]} and {b[-2]} differ")
     raise ValueError(f"matmul: cannot multiply {a} @ {b}: batch sizes {a[0]} and {b[0]} differ")

@@ -13,9 +13,13 @@ TILES = {"winograd-2": 2, "winograd-4": 4, "fourier": None}
 """The bilinear algorithms by name, and the length of their tiles; None is the whole output."""
 ALGORITHMS = ("direct", *TILES)
 
-TRANSFORM, MOVE, OVERHEAD = 2, 30, 5_000_000
-"""What a multiplication in a transform, a number written to memory, and the extra calls of a bilinear algorithm cost,
-in multiplications of a large matrix product. Measured with one thread of a processor with AVX-512."""
+MOST_PIXELS = 256
+"""Of an output that the Fourier algorithm is considered for; its matrices grow with the square of the pixels."""
+
+TRANSFORM, MOVE, SCATTER, OVERHEAD = 2, 30, 90, 5_000_000
+"""What a multiplication in a transform, a number written to memory, one added to a scattered place, and the extra
+calls of a bilinear algorithm cost, in multiplications of a large matrix product. Measured with one thread of a
+processor with AVX-512."""
 
 
 def choose(name: str | None, geometry: Geometry, samples: int, channels: tuple[int, int]) -> Direct | Bilinear:
@@ -51,7 +55,6 @@ def _treats(name: str, geometry: Geometry) -> bool:
 @functools.lru_cache(maxsize=256)
 def _cheapest(geometry: Geometry, samples: int, channels: tuple[int, int]) -> str:
     costs = {"direct": _cost_of_direct(geometry, samples, channels)}
-    # A transform of more than a few hundred pixels costs more than it saves: those are not even built.
     for name, tile in TILES.items():
         small = tile is not None or math.prod(geometry.output) <= MOST_PIXELS
         if small and math.prod(geometry.kernel) > 1 and _treats(name, geometry):
@@ -60,20 +63,17 @@ def _cheapest(geometry: Geometry, samples: int, channels: tuple[int, int]) -> st
 
 
 def _cost_of_direct(geometry: Geometry, samples: int, channels: tuple[int, int]) -> int:
-    """Of `output`, in multiplications: the product, and writing the columns."""
+    """Of the three maps, in multiplications: the products, writing the columns, adding up the shares."""
     c, o = channels
     columns = samples * math.prod(geometry.output) * math.prod(geometry.kernel) * c
-    return columns * (o + MOVE)
+    return columns * (3 * o + MOVE + SCATTER)
 
 
 def _cost(form: Bilinear, samples: int, channels: tuple[int, int]) -> int:
-    """Of `output`, in multiplications: the products, the transforms, and writing what they give."""
+    """Of the three maps, in multiplications: the products, the six transforms, and writing what they give."""
     c, o = channels[0] * math.prod(form.stride), channels[1]
     tiles, (f, pixels), outputs = samples * math.prod(form.tiles), form.constants.B.shape, math.prod(form.tile)
     products = f * tiles * c * o
     transforms = f * (tiles * (pixels * c + outputs * o) + math.prod(form.taps) * c * o)
     moved = tiles * ((pixels + f) * c + (outputs + f) * o) + f * c * o
-    return products + TRANSFORM * transforms + MOVE * moved + OVERHEAD
-
-
-MOST_PIXELS = 256
+    return 3 * products + 2 * (TRANSFORM * transforms + MOVE * moved) + OVERHEAD

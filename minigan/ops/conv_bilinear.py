@@ -75,18 +75,17 @@ class Bilinear:
     # ---------------------------------------------------------------- into the F numbers
 
     def of_image(self, x: Any) -> Any:
-        """B x: (N, H, W, C) to (N tiles, F, sh sw C)."""
+        """B x: (N, H, W, C) to (F, N tiles, sh sw C)."""
         blocks = _per_axis(lambda m, T, t: m * (T - 1) + t, self.tile, self.tiles, self.span)
         x = _fit(x, self.origin, _per_axis(lambda n, s: n * s, blocks, self.stride))
         n, _, _, c = x.shape
         (sh, sw), (mh, mw), (by_image, by_row, by_pixel, by_channel) = self.stride, self.tile, x.strides
         windows = array_namespace(x).lib.stride_tricks.as_strided(
             x,
-            (n, *self.tiles, *self.span, sh, sw, c),
-            (by_image, mh * sh * by_row, mw * sw * by_pixel, sh * by_row, sw * by_pixel, by_row, by_pixel, by_channel),
+            (*self.span, n, *self.tiles, sh, sw, c),
+            (sh * by_row, sw * by_pixel, by_image, mh * sh * by_row, mw * sw * by_pixel, by_row, by_pixel, by_channel),
         )
-        tiles = windows.reshape(n * math.prod(self.tiles), math.prod(self.span), sh * sw * c)
-        return matmul(self._constant("B", x), tiles)
+        return self._apply("B", windows, n, sh * sw * c)
 
     def of_kernel(self, w: Any) -> Any:
         """G w: (kh, kw, C, O) to (F, sh sw C, O)."""
@@ -99,48 +98,53 @@ class Bilinear:
         return matmul(self._constant("G", w), blocks.reshape(rh * rw, -1)).reshape(-1, sh * sw * c, o)
 
     def of_output(self, g: Any) -> Any:
-        """A^T g: (N, OH, OW, O) to (N tiles, F, O)."""
-        (th, tw), (mh, mw) = self.tiles, self.tile
+        """A^T g: (N, OH, OW, O) to (F, N tiles, O)."""
+        (th, tw), (mh, mw), (n, _, _, o) = self.tiles, self.tile, g.shape
         g = _fit(g, (0, 0), (th * mh, tw * mw))
-        tiles = g.reshape(-1, th, mh, tw, mw, g.shape[3]).transpose(0, 1, 3, 2, 4, 5)
-        return matmul(self._constant("A", g).T, tiles.reshape(-1, mh * mw, g.shape[3]))
+        return self._apply("A^T", g.reshape(n, th, mh, tw, mw, o).transpose(2, 4, 0, 1, 3, 5), n, o)
 
     # ---------------------------------------------------------------- the products, and out of the F numbers
 
     def output(self, x: Any, w: Any) -> Any:
         """A (w' x'): (N, OH, OW, O)."""
-        (th, tw), (mh, mw) = self.tiles, self.tile
-        y = matmul(self._constant("A", x), _product(x, w))
-        y = y.reshape(-1, th, tw, mh, mw, y.shape[2]).transpose(0, 1, 3, 2, 4, 5)
-        return _fit(y.reshape(-1, th * mh, tw * mw, y.shape[5]), (0, 0), self.geometry.output)
+        (th, tw), (mh, mw), o = self.tiles, self.tile, w.shape[2]
+        y = self._leave("A", matmul(x, w)).reshape(mh, mw, -1, th, tw, o).transpose(2, 3, 0, 4, 1, 5)
+        return _fit(y.reshape(-1, th * mh, tw * mw, o), (0, 0), self.geometry.output)
 
     def image(self, g: Any, w: Any) -> Any:
         """B^T (w' g'), tiles added where they overlap: (N, H, W, C)."""
         (th, tw), (mh, mw), (sh, sw) = self.span, self.tile, self.stride
-        tiles = matmul(self._constant("B", g).T, _product(g, w.transpose(0, 2, 1)))
-        tiles = tiles.reshape(-1, *self.tiles, th, tw, sh, sw, tiles.shape[2] // (sh * sw))
-        tiles = tiles.transpose(0, 1, 3, 5, 2, 4, 6, 7)
-        n, c = tiles.shape[0], tiles.shape[7]
+        c = w.shape[1] // (sh * sw)
+        tiles = self._leave("B^T", matmul(g, w.transpose(0, 2, 1))).reshape(th, tw, -1, *self.tiles, sh, sw, c)
+        tiles = tiles.transpose(2, 3, 0, 5, 4, 1, 6, 7)
         if self.tiles == (1, 1):
             x = tiles
         else:
             # A tile of t blocks covers the m of its own and reaches into its neighbours', m at a time.
             overlaps = _per_axis(lambda t, m: -(-t // m), self.span, self.tile)
             rows, columns = _per_axis(lambda T, k: T + k - 1, self.tiles, overlaps)
-            x = array_namespace(g).zeros((n, rows, mh, sh, columns, mw, sw, c), dtype=g.dtype)
+            x = array_namespace(g).zeros((tiles.shape[0], rows, mh, sh, columns, mw, sw, c), dtype=g.dtype)
             for i, j in itertools.product(*map(range, overlaps)):
                 part = tiles[:, :, i * mh : (i + 1) * mh, :, :, j * mw : (j + 1) * mw]
                 x[:, i : i + self.tiles[0], : part.shape[2], :, j : j + self.tiles[1], : part.shape[5]] += part
-        x = x.reshape(n, x.shape[1] * x.shape[2] * sh, x.shape[4] * x.shape[5] * sw, c)
+        x = x.reshape(x.shape[0], x.shape[1] * x.shape[2] * sh, x.shape[4] * x.shape[5] * sw, c)
         return _fit(x, _per_axis(lambda o: -o, self.origin), self.geometry.image)
 
     def kernel(self, x: Any, g: Any) -> Any:
         """G^T (x' g'): (kh, kw, C, O)."""
         (rh, rw), (sh, sw), (kh, kw), o = self.taps, self.stride, self.geometry.kernel, g.shape[2]
-        products = matmul(x.transpose(1, 2, 0), g.transpose(1, 0, 2))
-        w = matmul(self._constant("G", x).T, products.reshape(products.shape[0], -1))
+        w = self._leave("G^T", matmul(x.transpose(0, 2, 1), g))
         w = w.reshape(rh, rw, sh, sw, -1, o).transpose(0, 2, 1, 3, 4, 5).reshape(rh * sh, rw * sw, -1, o)
         return w[:kh, :kw]
+
+    def _apply(self, name: str, tiles: Any, samples: int, channels: int) -> Any:
+        """A constant times all tiles (pixels, ...) at once, one large product: (F, N tiles, channels)."""
+        flat = tiles.reshape(tiles.shape[0] * tiles.shape[1], samples * math.prod(self.tiles) * channels)
+        return matmul(self._constant(name, flat), flat).reshape(-1, samples * math.prod(self.tiles), channels)
+
+    def _leave(self, name: str, products: Any) -> Any:
+        """A constant times the F products."""
+        return matmul(self._constant(name, products), products.reshape(products.shape[0], -1))
 
     def _constant(self, name: str, like: Any) -> Any:
         return _on_device(self, name, like.dtype, device_of(like))
@@ -148,7 +152,8 @@ class Bilinear:
 
 @functools.cache
 def _on_device(algorithm: Bilinear, name: str, dtype: Any, device: Any) -> Any:
-    return to_device(getattr(algorithm.constants, name).astype(dtype), device)
+    constant = getattr(algorithm.constants, name[0])
+    return to_device(np.ascontiguousarray(constant.T if name.endswith("^T") else constant, dtype), device)
 
 
 def toom_cook(m: int, r: int) -> Constants:
@@ -207,13 +212,6 @@ def fourier(tile: tuple[int, int], taps: tuple[int, int], span: tuple[int, int],
             G += [c, d - c, c + d]
             A += [real + imaginary, imaginary, -real]
     return Constants(np.array(B), np.array(G), np.array(A).T)
-
-
-def _product(x: Any, w: Any) -> Any:
-    """The F matrix products: x (tiles, F, C) with w (F, C, O) to (tiles, F, O)."""
-    out = array_namespace(x).empty((*x.shape[:2], w.shape[2]), dtype=x.dtype)
-    matmul(x.transpose(1, 0, 2), w, out=out.transpose(1, 0, 2))
-    return out
 
 
 def _fit(x: Any, before: tuple[int, int], size: tuple[int, int]) -> Any:

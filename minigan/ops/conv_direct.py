@@ -47,13 +47,14 @@ class Direct:
         """g w^T is the share that each pixel under a kernel gets; the shares are added up: (N, H, W, C)."""
         (h, wd), (kh, kw), (oh, ow), (sh, sw), (ph, pw) = self.geometry
         n, c = g.shape[0] // (oh * ow), w.shape[0] // (kh * kw)
-        # Tap by tap, so that the adds run along whole feature maps, however few the channels.
-        shares = matmul(w, g.T).reshape(kh, kw, c, n, oh, ow).transpose(0, 1, 3, 4, 5, 2)
+        # Tap by tap and channel by channel, so that the adds run along whole images, however few the channels.
+        shares = matmul(w, g.T).reshape(kh, kw, c, n, oh, ow)
         size = max(h + 2 * ph, (oh - 1) * sh + kh), max(wd + 2 * pw, (ow - 1) * sw + kw)
-        x = array_namespace(g).zeros((n, *size, c), dtype=g.dtype)
+        xp = array_namespace(g)
+        x = xp.zeros((c, n, *size), dtype=g.dtype)
         for a, b in itertools.product(range(kh), range(kw)):
-            x[:, a : a + sh * oh : sh, b : b + sw * ow : sw] += shares[a, b]
-        return x[:, ph : ph + h, pw : pw + wd]
+            x[:, :, a : a + sh * oh : sh, b : b + sw * ow : sw] += shares[a, b]
+        return xp.ascontiguousarray(x[:, :, ph : ph + h, pw : pw + wd].transpose(1, 2, 3, 0))
 
     def kernel(self, columns: Any, g: Any) -> Any:
         """columns^T g: (kh, kw, C, O)."""

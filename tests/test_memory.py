@@ -1,53 +1,20 @@
-"""Matrix products beyond the ordinary two: one matrix with each of a stack, results written in place, column sums."""
+"""Column sums, pieces that stay in the cache, and memory that is kept."""
 
 import numpy as np
 import pytest
-from helpers import drawing
-from hypothesis import given
-from hypothesis import strategies as st
 
 from minigan.backend import (
-    array_namespace,
     column_sums,
     in_cache,
     keep_freed_memory,
-    matmul,
     memory,
     to_device,
     to_host,
 )
 
-sizes = st.integers(1, 4)
-
 
 def normal(shape, device, seed=0):
     return to_device(np.random.default_rng([seed, *shape]).standard_normal(shape), device)
-
-
-@drawing(20)
-@given(batch=sizes, n=sizes, k=sizes, m=sizes)
-def test_one_matrix_times_each_of_a_stack(device, batch, n, k, m):
-    a, b = normal((n, k), device), normal((batch, k, m), device)
-    expected = np.einsum("ij,bjk->bik", to_host(a), to_host(b))
-    np.testing.assert_allclose(to_host(matmul(a, b)), expected, rtol=1e-13, atol=1e-13)
-
-
-@drawing(20)
-@given(batch=sizes, n=sizes, k=sizes, m=sizes)
-def test_a_product_can_be_written_into_a_transposed_view(device, batch, n, k, m):
-    a, b = normal((batch, n, k), device), normal((batch, k, m), device, 1)
-    out = array_namespace(a).empty((n, batch, m), dtype=a.dtype)
-    matmul(a, b, out=out.transpose(1, 0, 2))
-    expected = np.einsum("bij,bjk->ibk", to_host(a), to_host(b))
-    np.testing.assert_allclose(to_host(out), expected, rtol=1e-13, atol=1e-13)
-
-
-@pytest.mark.parametrize(
-    ("a", "b"), [((2, 3), (4, 5, 3)), ((2, 2, 3), (3, 3, 4)), ((3,), (2, 3, 4)), ((1, 2, 2, 3), (2, 3, 4))]
-)
-def test_stacks_that_do_not_fit_are_refused(a, b, device):
-    with pytest.raises(ValueError, match=r"matmul: (cannot multiply|expected)"):
-        matmul(normal(a, device), normal(b, device))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
