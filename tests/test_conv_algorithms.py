@@ -1,6 +1,7 @@
 """The algorithms behind convolution: exact as bilinear forms, accurate in float32, chosen by one rule, and reused."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 
 import minigan as mg
 from minigan import ops
-from minigan.backend import to_device
-from minigan.ops.conv_algorithms import ALGORITHMS, choose
+from minigan.backend import matmul, to_device
+from minigan.ops import conv_algorithms, conv_bilinear, conv_direct
+from minigan.ops.conv_algorithms import ALGORITHMS, MOVE, OVERHEAD, SCATTER, TRANSFORM, choose
 from minigan.ops.conv_bilinear import POINTS, Bilinear, fourier, toom_cook
 from minigan.ops.conv_direct import Direct
 from minigan.ops.conv_geometry import Geometry, conv_output_size
@@ -107,6 +109,61 @@ CHOICES = [
 def test_the_choice_for_layers_of_networks(name, geometry, samples, channels):
     form = choose(None, geometry, samples, channels)
     assert form is choose(name, geometry, 1, (1, 1))
+
+
+def watch_products(monkeypatch, module):
+    """Every matrix product of a module, as (first operand, second operand, result)."""
+    seen = []
+
+    def noting(a, b):
+        y = matmul(a, b)
+        seen.append((a, b, y))
+        return y
+
+    monkeypatch.setattr(module, "matmul", noting)
+    return seen
+
+
+def run_all_maps(form, geometry, samples, channels):
+    """The operands, prepared once, and the three maps."""
+    (c, o), shape = channels, geometry.image
+    x, w = np.ones((samples, *shape, c)), np.ones((*geometry.kernel, c, o))
+    g = np.ones((samples, *geometry.output, o))
+    xs, ws, gs = form.of_image(x), form.of_kernel(w), form.of_output(g)
+    form.output(xs, ws), form.image(gs, ws), form.kernel(xs, gs)
+
+
+LOPSIDED = Geometry((9, 14), (3, 5), (4, 12), (2, 1), (0, 1))
+
+
+@pytest.mark.parametrize("name", ["winograd-2", "winograd-4", "fourier"])
+def test_the_cost_of_a_bilinear_algorithm_is_what_its_three_maps_do(name, monkeypatch):
+    if name == "winograd-4":
+        geometry = LOPSIDED._replace(kernel=(3, 3), output=(4, 14))
+    else:
+        geometry = LOPSIDED
+    samples, channels = 3, (2, 7)
+    form = choose(name, geometry, samples, channels)
+    seen = watch_products(monkeypatch, conv_bilinear)
+    run_all_maps(form, geometry, samples, channels)
+    products = sum(len(a) * a.shape[1] * a.shape[2] * b.shape[2] for a, b, _ in seen if a.ndim == 3)
+    transforms = sum(a.size * b.shape[1] for a, b, _ in seen if a.ndim == 2)
+    moved = sum(b.size + y.size for a, b, y in seen if a.ndim == 2)
+    moved -= 2 * math.prod(form.taps) * math.prod(form.stride) * math.prod(channels)  # the kernels are small
+    expected = products + TRANSFORM * transforms + MOVE * moved + OVERHEAD
+    assert conv_algorithms._cost(form, samples, channels) == expected
+    assert len(seen) == 9
+
+
+def test_the_cost_of_the_direct_algorithm_is_what_its_three_maps_do(monkeypatch):
+    form, samples, channels = Direct(LOPSIDED), 3, (2, 7)
+    seen = watch_products(monkeypatch, conv_direct)
+    run_all_maps(form, LOPSIDED, samples, channels)
+    products = sum(a.shape[0] * a.shape[1] * b.shape[1] for a, b, _ in seen)
+    columns, shares = seen[0][0], seen[1][2]
+    expected = products + MOVE * columns.size + SCATTER * shares.size
+    assert conv_algorithms._cost_of_direct(LOPSIDED, samples, channels) == expected
+    assert len(seen) == 3
 
 
 def test_a_geometry_that_an_algorithm_cannot_treat_is_refused_with_the_reason():
