@@ -136,7 +136,7 @@ for axis, (step, images) in zip(axes.flat, shots.items(), strict=True):
 figure.savefig(FIGURES / "14_over_time.png", dpi=120)
 
 # %% [markdown]
-# First blots, then outlines, and after 32,000 real images trousers and shoes. The tutorial's run would take ten hours.
+# First blots, then outlines, and after 32,000 real images trousers and shoes. The tutorial's run would take hours.
 #
 # ## Without a discriminator
 #
