@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import minigan as mg
 from minigan import ops
 from minigan.backend import matmul, to_device
-from minigan.ops import conv_algorithms, conv_bilinear, conv_direct
+from minigan.ops import conv_algorithms, conv_bilinear, conv_direct, convolution
 from minigan.ops.conv_algorithms import ALGORITHMS, MOVE, OVERHEAD, SCATTER, TRANSFORM, choose
 from minigan.ops.conv_bilinear import POINTS, Bilinear, fourier, toom_cook
 from minigan.ops.conv_direct import Direct
@@ -164,6 +164,17 @@ def test_the_cost_of_the_direct_algorithm_is_what_its_three_maps_do(monkeypatch)
     expected = products + MOVE * columns.size + SCATTER * shares.size
     assert conv_algorithms._cost_of_direct(LOPSIDED, samples, channels) == expected
     assert len(seen) == 3
+
+
+def test_all_three_ops_ask_the_same_question(monkeypatch):
+    asked = []
+    monkeypatch.setattr(convolution, "choose", lambda *question: asked.append(question) or choose(*question))
+    x, w, g = np.ones((3, *LOPSIDED.image, 2)), np.ones((*LOPSIDED.kernel, 2, 7)), np.ones((3, *LOPSIDED.output, 7))
+    form = {"stride": LOPSIDED.stride, "padding": LOPSIDED.padding}
+    ops.conv2d(x, w, **form)
+    ops.conv_transpose2d(g, w, **form)
+    ops.conv2d_weight(x, g, kernel_size=LOPSIDED.kernel, **form)
+    assert asked == [(None, LOPSIDED, 3, (2, 7))] * 3
 
 
 def test_a_geometry_that_an_algorithm_cannot_treat_is_refused_with_the_reason():

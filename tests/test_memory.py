@@ -39,6 +39,7 @@ def test_a_device_takes_an_array_as_a_whole(monkeypatch):
     monkeypatch.setattr(memory, "CACHED", 5)
     x = to_device(np.arange(13), "strict")
     assert [len(x[part]) for part in in_cache(x)] == [13]
+    assert not list(in_cache(x[:0]))
 
 
 def test_a_system_without_mallopt_is_left_as_it_is(monkeypatch):

@@ -561,3 +561,21 @@ def test_the_repr_and_docstring_of_an_op():
     assert repr(ops.tanh) == "<op tanh>"
     assert isinstance(ops.tanh, Op)
     assert all(each.__doc__ for each in registry.values())
+
+
+def test_sum_to_a_square_and_to_a_row(device):
+    x = to_device(np.arange(12.0).reshape(3, 2, 2) ** 2, device)
+    np.testing.assert_array_equal(to_host(ops.sum_to(x, shape=(2, 2))), to_host(x).sum(axis=0))
+    np.testing.assert_allclose(to_host(ops.sum_to(x, shape=(2,))), to_host(x).sum(axis=(0, 1)), rtol=1e-14)
+    np.testing.assert_allclose(to_host(ops.sum_to(x, shape=(1,))), [to_host(x).sum()], rtol=1e-14)
+
+
+@pytest.mark.parametrize("axes", [(0,), (0, 1), (1, 2)])
+def test_standardize_has_the_derivatives_of_its_formula(axes, device):
+    rng = np.random.default_rng(0)
+    x = mg.Tensor(to_device(rng.standard_normal((3, 4, 2)), device), requires_grad=True, device=device)
+    weights = to_device(rng.standard_normal((3, 4, 2)), device)
+    mg.gradcheck(lambda x: weights * ops.standardize(x, axes=axes) ** 3, [x], order=2)
+    u = mg.Tensor(weights, device=device)
+    fast, recorded = (mg.grad(ops.standardize(x, axes=axes), [x], u, create_graph=each)[0] for each in (False, True))
+    np.testing.assert_allclose(fast.numpy(), recorded.numpy(), rtol=1e-12, atol=1e-13)
