@@ -48,8 +48,7 @@ class Module:
     def children(self) -> Iterator[tuple[str, Module]]:
         """The direct parts with their names."""
         for attribute, value in vars(self).items():
-            if isinstance(value, Module | list | tuple):
-                yield from _parts(attribute, value)
+            yield from _parts(attribute, value)
 
     def modules(self) -> Iterator[Module]:
         """This module and all its parts, at any depth."""
@@ -114,11 +113,10 @@ class Module:
     def _entries(self, prefix: str = "") -> Iterator[tuple[str, Module, str, Any]]:
         """(dotted name, owner, attribute, value) of each parameter and buffer, in the order of definition."""
         for attribute, value in vars(self).items():
-            if isinstance(value, Module | list | tuple):
-                for name, part in _parts(attribute, value):
-                    yield from part._entries(f"{prefix}{name}.")
-            elif isinstance(value, Parameter) or is_array(value):
+            if isinstance(value, Parameter) or is_array(value):
                 yield prefix + attribute, self, attribute, value
+            for name, part in _parts(attribute, value):
+                yield from part._entries(f"{prefix}{name}.")
 
     def describe(self) -> str:
         """The settings that the short form `Name(settings)` shows."""

@@ -19,7 +19,6 @@ due to Gauss (Knuth, The Art of Computer Programming 2, 4.6.4).
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 from typing import Any, NamedTuple
@@ -71,6 +70,7 @@ class Bilinear:
             self.tiles = _per_axis(lambda n: -(-n // tile), geometry.output)
             self.span = _per_axis(lambda r: tile + r - 1, self.taps)
             self.constants = kronecker(*(toom_cook(tile, r) for r in self.taps))
+        self.sent: dict[tuple, Any] = {}
 
     # ---------------------------------------------------------------- into the F numbers
 
@@ -147,13 +147,13 @@ class Bilinear:
         return matmul(self._constant(name, products), products.reshape(products.shape[0], -1))
 
     def _constant(self, name: str, like: Any) -> Any:
-        return _on_device(self, name, like.dtype, device_of(like))
-
-
-@functools.cache
-def _on_device(algorithm: Bilinear, name: str, dtype: Any, device: Any) -> Any:
-    constant = getattr(algorithm.constants, name[0])
-    return to_device(np.ascontiguousarray(constant.T if name.endswith("^T") else constant, dtype), device)
+        """B, G, A or one of them transposed, in the dtype and on the device of `like`; sent there once."""
+        key = name, like.dtype, device_of(like)
+        if key not in self.sent:
+            constant = getattr(self.constants, name[0])
+            constant = np.ascontiguousarray(constant.T if name.endswith("^T") else constant, like.dtype)
+            self.sent[key] = to_device(constant, device_of(like))
+        return self.sent[key]
 
 
 def toom_cook(m: int, r: int) -> Constants:
