@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from helpers import assert_same, drawing, rng, scatter
 from hypothesis import given
 from hypothesis import strategies as st
 
 from minigan import nn, no_grad
 from minigan.models import AutoEncoder, models
-from helpers import assert_same, drawing, rng, scatter
 
 SHAPES = {"dcgan": (8, 12, 3), "tutorial": (8, 12, 3), "dense": (4, 6, 3), "toy": (2,)}
 
