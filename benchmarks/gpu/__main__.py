@@ -1,9 +1,9 @@
 """Training steps on an NVIDIA GPU beside PyTorch's: `python -m benchmarks.gpu`, in eight minutes.
 
 In this order: what the GPU is; whether losses and gradients agree with PyTorch's; questions about CuPy that only a
-GPU answers; times of whole steps beside PyTorch's, as people write it, as an expert would, and as one CUDA graph; the
-property suite on the GPU; our steps as CUDA graphs; memory; launches. The batches of data lie on the GPU for all, and
-nobody uses TF32 unless `--tf32` allows it to all.
+GPU answers; times of whole steps beside PyTorch's, as people write it, as an expert would, and as one CUDA graph; our
+steps as CUDA graphs; memory; launches; and the property suite on the GPU for as long as there is time. The batches of
+data lie on the GPU for all, and nobody uses TF32 unless `--tf32` allows it to all.
 
 Every result is written to benchmarks/results/gpu-<device>.jsonl as it comes. The same command again goes on with what
 is missing or failed, and ends with status 0 once nothing is. It needs a GPU that nobody else uses meanwhile, CuPy and

@@ -14,7 +14,7 @@ from benchmarks.gpu.outcomes import FAILED, UNAVAILABLE, Ended
 from benchmarks.gpu.timing import compare
 from benchmarks.steps.timing import digits
 
-STEPS, ALLOWED = 5, 1e-3
+STEPS, ALLOWED = 8, 1e-3
 """So many steps are compared; so far may their losses be apart, relative to 1 or to the loss where that is larger.
 
 The graph multiplies through a handle of cuBLAS of its own, which may choose another algorithm, and Adam turns the

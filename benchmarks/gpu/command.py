@@ -36,7 +36,10 @@ def show(options: argparse.Namespace) -> int:
     books = [load(path) for path in paths]
     records = [list(book.values()) for book in books if book]
     if not records:
-        raise DataError("expected results of a GPU, but nothing was measured yet; run python -m benchmarks.gpu on one")
+        place = options.results or FOLDER
+        raise DataError(
+            f"{place}: expected results of a GPU, got none; run python -m benchmarks.gpu on a machine with one"
+        )
     if options.report:
         print("\n\n".join(map(report.markdown, records)))
     if options.figure:

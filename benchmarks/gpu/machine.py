@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -41,8 +40,6 @@ class Cuda:
 
     def __init__(self, tf32: bool) -> None:
         self.tf32 = tf32
-        if tf32:
-            os.environ["CUPY_TF32"] = "1"  # CuPy reads it at its first product
         get_device(self.device)
         import cupy
 

@@ -28,10 +28,10 @@ PARTS = {
     "agreement": Part("agreement", 60, EACH, needs_torch=True),
     "questions": Part("questions", 40, tuple(QUESTIONS)),
     "time": Part("timing", 60, EACH, needs_torch=True, after="agreement"),
-    "suite": Part("suite", 150),
     "captured": Part("captured", 40, EACH),
     "memory": Part("memory", 30, EACH),
     "launches": Part("launches", 30, EACH),
+    "suite": Part("suite", 600),
 }
 
 

@@ -27,10 +27,14 @@ def load(path: Path) -> dict[Key, Record]:
 
     Raises DataError for a line that is none.
     """
-    if not path.exists():
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
         return {}
+    except OSError as error:
+        raise DataError(f"{path}: expected a file of results, but: {error.strerror}; choose another file") from error
     records = {}
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         try:
             record = json.loads(line)
             if not all(isinstance(record[name], kind) for name, kind in NEEDED.items()):
@@ -66,6 +70,5 @@ class Book:
         if record["status"] == UNREACHED and self.is_done(*key(record)):
             return
         self.records[key(record)] = record
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         lines = (json.dumps(record) + "\n" for record in self.records.values())
         atomic_write(self.path, "".join(lines).encode())

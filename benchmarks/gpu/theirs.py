@@ -15,6 +15,7 @@ import torch
 
 from benchmarks.gpu.machine import repeated
 from benchmarks.steps.theirs import Expert, Written
+from benchmarks.steps.workloads import KEPT_BATCHES
 
 EXPERT, GRAPH, WRITTEN = "torch expert", "torch graph", "torch"
 WARM_UP = 3
@@ -42,9 +43,9 @@ class Graphed(TunedExpert):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.source = self.real
-        self.inputs = [next(self.source).clone() for _ in range(self.config.critic_steps)]
-        self.real = itertools.cycle(self.inputs)
+        batches = [next(self.real) for _ in range(KEPT_BATCHES)]
+        self.inputs = [x.clone() for x in itertools.islice(itertools.cycle(batches), self.config.critic_steps)]
+        self.source, self.real = itertools.cycle(batches), itertools.cycle(self.inputs)
         self.replay = captured(super().step, self.device)
 
     def optimizer(self, network: Any) -> torch.optim.Optimizer:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import signal
+import time
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -24,6 +26,8 @@ class Worker:
         self.settings = rehearse, tf32
         self.process: Any = None
         self.pipe: Any = None
+        self.is_waiting = False
+        """Whether an answer is still to come."""
 
     def __enter__(self) -> Worker:
         return self
@@ -40,7 +44,7 @@ class Worker:
         theirs.close()
         try:
             status, note, found = self._receive(START_SECONDS)
-        except EOFError:
+        except (EOFError, ConnectionResetError):
             status, note = FAILED, f"the process that uses the GPU ended with status {self._end()}"
         if status != DONE:
             self.stop()
@@ -49,12 +53,14 @@ class Worker:
 
     def run(self, name: str, what: str, seconds: float) -> Answer:
         """Measure one thing of a part, within so many seconds."""
+        end = time.monotonic() + seconds
         try:
             if self.process is None:
                 self.start()
-            self.pipe.send((name, what, seconds))
-            status, note, figures = self._receive(seconds)
-        except (EOFError, BrokenPipeError):
+            left = max(0.0, end - time.monotonic())
+            self.pipe.send((name, what, left))
+            status, note, figures = self._receive(left)
+        except (EOFError, BrokenPipeError, ConnectionResetError):
             status, note, figures = FAILED, f"the process ended with status {self._end()}", {}
         except DeviceError as error:
             return FAILED, str(error), {}
@@ -66,17 +72,21 @@ class Worker:
     def stop(self) -> None:
         """End the process, whatever it does."""
         if self.process is not None:
-            self.process.terminate()
+            self.pipe.close()  # which ends an idle one
+            if self.is_waiting:
+                self.process.terminate()
             self.process.join(STOP_SECONDS)
             self.process.kill()
             self.process.join()
-            self.pipe.close()
-            self.process = None
+            self.process, self.is_waiting = None, False
 
     def _receive(self, seconds: float) -> Answer:
+        self.is_waiting = True
         if not self.pipe.poll(seconds):
             return UNFINISHED, f"stopped after {seconds:.0f} s", {}
-        return self.pipe.recv()
+        answer = self.pipe.recv()
+        self.is_waiting = False
+        return answer
 
     def _end(self) -> int | None:
         self.process.join(STOP_SECONDS)
@@ -92,20 +102,25 @@ class Stopped(BaseException):
 
 
 def work(pipe: Connection, rehearse: bool, tf32: bool) -> None:
-    """What the process does: answer one request after the other."""
+    """What the process does: answer one request after the other, until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits
     signal.signal(signal.SIGTERM, _stop)
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError, Stopped):
+        _serve(pipe, rehearse, tf32)
+
+
+def _serve(pipe: Connection, rehearse: bool, tf32: bool) -> None:
     try:
         here = machine.make(rehearse, tf32)
-        pipe.send((DONE, "", environment(here)))
-        while True:
-            name, what, seconds = pipe.recv()
-            status, note, figures = answer(here, name, what, seconds)
-            pipe.send((status, note, figures | {SPOILED: here.is_spoiled}))
-    except (EOFError, BrokenPipeError, Stopped):
-        return
+        facts = environment(here)
     except Exception as error:
         pipe.send((FAILED, str(error) if isinstance(error, MiniganError) else in_a_line(error), {}))
+        return
+    pipe.send((DONE, "", facts))
+    while True:
+        name, what, seconds = pipe.recv()
+        status, note, figures = answer(here, name, what, seconds)
+        pipe.send((status, note, figures | {SPOILED: here.is_spoiled}))
 
 
 def answer(here: Any, name: str, what: str, seconds: float) -> Answer:
