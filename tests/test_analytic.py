@@ -203,7 +203,9 @@ def check_with_loss(D, shape, name, loss, device, n, m):
     assert (found.loss.op, found.loss.requires_grad, found.loss.shape) == (None, False, ())
     assert found.loss.item() == pytest.approx(d_loss.item(), rel=1e-12, abs=1e-13)
     assert found.penalty.item() == pytest.approx(penalty.item(), rel=1e-12, abs=1e-13)
-    np.testing.assert_allclose(found.logits.numpy(), np.concatenate([y.numpy() for y in judged]), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(
+        found.logits.numpy(), np.concatenate([y.numpy() for y in judged]), rtol=1e-12, atol=1e-12
+    )
     slopes = [np.zeros(p.shape) if g is None else g.numpy() for p, g in zip(D.parameters(), expected, strict=True)]
     scale = max([1.0, *(np.abs(s).max() for s in slopes)])
     for p, g, s in zip(D.parameters(), found.gradients, slopes, strict=True):
