@@ -35,7 +35,7 @@ class Cuda:
     """The first NVIDIA GPU, through CuPy, in float32 or in TF32. DeviceError if there is none."""
 
     device, torch_device = "cuda:0", "cuda"
-    suite = ("-k", "cuda")
+    suite = ("-k", device)
     blocks, block_seconds, size = 15, 0.1, 4096
 
     def __init__(self, tf32: bool) -> None:
