@@ -1,0 +1,180 @@
+"""Where the GPU does not work, one sentence says what to install or change. No test here needs a GPU."""
+
+import sys
+
+import pytest
+from fake_cupy import CUDARuntimeError, FakeDevice, OutOfMemoryError, install_cupy, raising
+
+from minigan.backend import available_devices, get_device
+from minigan.backend.gpu import check_gpu
+from minigan.cli import main
+from minigan.errors import DeviceError
+
+NO_DRIVER = CUDARuntimeError(
+    "cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version"
+)
+NO_DEVICE = CUDARuntimeError("cudaErrorNoDevice: no CUDA-capable device is detected")
+NO_CUBLAS = ImportError('Failure finding "libcublas.so.13": No such file: libcublas.so.13,\n No such file\n')
+INSTALLS = "'minigan[cuda12]'", "'minigan[cuda13]'"
+
+
+def installed(folder, *packages):
+    for name in packages:
+        (folder / f"{name}-14.2.0.dist-info").mkdir()
+    return folder
+
+
+MACHINES = {
+    "no driver": (
+        lambda folder: {"gpus": NO_DRIVER, "driver": 0},
+        ["expected a GPU for device 'cuda'", "no NVIDIA driver here", "nvidia-smi", "device 'cpu'"],
+    ),
+    "a driver too old": (
+        lambda folder: {"gpus": NO_DRIVER, "driver": 12020, "folder": installed(folder, "cupy_cuda13x", "numpy")},
+        ["CuPy 14.2.0 is built for CUDA 13.2", "only up to 12.2; update it", "pip uninstall cupy-cuda13x", *INSTALLS],
+    ),
+    "a CuPy whose package nobody recorded, and a driver too old": (
+        lambda folder: {"gpus": NO_DRIVER, "driver": 11080, "built": 12090},
+        ["is built for CUDA 12.9", "only up to 11.8", "run pip uninstall cupy, then"],
+    ),
+    "a driver that shows no GPU": (
+        lambda folder: {"gpus": NO_DEVICE},
+        ["the driver shows none (CUDARuntimeError: cudaErrorNoDevice: no CUDA-", "CUDA_VISIBLE_DEVICES", "'cpu'"],
+    ),
+    "a driver that counts none": (lambda folder: {"gpus": 0}, ["the driver shows none (it lists none)"]),
+    "several packages": (
+        lambda folder: {"folder": installed(folder, "cupy_cuda13x", "cupy_cuda12x", "numpy")},
+        ["got cupy-cuda12x and cupy-cuda13x", "pip uninstall cupy-cuda12x cupy-cuda13x, then", *INSTALLS],
+    ),
+    "a library missing": (
+        lambda folder: {"matmul": raising(NO_CUBLAS), "built": 13020},
+        [
+            'failed (ImportError: Failure finding "libcublas.so.13"',
+            "No such file)",
+            "'cupy-cuda13x[ctk]'",
+            "nvidia-smi",
+        ],
+    ),
+    "a GPU that is full": (
+        lambda folder: {"matmul": raising(OutOfMemoryError("Out of memory allocating 512 bytes"))},
+        ["expected some free memory on the GPU for device 'cuda'", "allocating 512 bytes", "nvidia-smi", "'cpu'"],
+    ),
+}
+
+
+@pytest.fixture
+def machine(request, monkeypatch, tmp_path):
+    settings, parts = MACHINES[request.param]
+    install_cupy(monkeypatch, **settings(tmp_path))
+    return parts
+
+
+@pytest.mark.parametrize("machine", MACHINES, indirect=True)
+def test_the_sentence_says_what_is_wrong_and_what_to_do_every_time(machine):
+    assert available_devices() == ["cpu", "strict"]
+    for _ in range(2):
+        with pytest.raises(DeviceError) as caught:
+            get_device("cuda")
+        for part in machine:
+            assert part in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("machine", MACHINES, indirect=True)
+def test_every_command_prints_that_sentence_and_nothing_else(machine, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    before = list(tmp_path.iterdir())
+    for line in ("train ring --device cuda", "gradcheck tanh --device cuda"):
+        assert main(line.split()) == 2
+        out, errors = capsys.readouterr()
+        assert out == ""
+        assert errors.startswith("minigan: expected ")
+        assert errors.count("\n") == 1
+        assert machine[0] in errors
+    assert list(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("name", ["cuda", "cuda:0", "cuda:3"])
+def test_without_cupy_the_sentence_names_the_extras(monkeypatch, name):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    with pytest.raises(DeviceError, match=rf"for device '{name}', .*'minigan\[cuda12\]'.*'minigan\[cuda13\]'"):
+        get_device(name)
+    assert available_devices() == ["cpu", "strict"]
+
+
+def not_imported_yet(monkeypatch, folder):
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setitem(sys.modules, "cupy", None)  # so that what is imported here is forgotten afterwards
+    monkeypatch.delitem(sys.modules, "cupy")
+
+
+@pytest.mark.parametrize(
+    ("source", "parts"),
+    [
+        (
+            "raise ImportError('===\\nlong\\n===') from ImportError('libcudart.so.12: cannot open')",
+            ["importing it failed (ImportError: libcudart.so.12: cannot open)"],
+        ),
+        ("raise ValueError('numpy.dtype size changed,\\nmay be')", ["(ValueError: numpy.dtype size changed, may be)"]),
+    ],
+)
+def test_a_cupy_that_cannot_be_imported_is_to_be_removed_first(monkeypatch, tmp_path, source, parts):
+    (tmp_path / "cupy.py").write_text(source)
+    not_imported_yet(monkeypatch, tmp_path)
+    with pytest.raises(DeviceError) as caught:
+        get_device("cuda")
+    for part in [*parts, "a working CuPy for device 'cuda'", "pip uninstall", *INSTALLS]:
+        assert part in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_cupys_own_warning_of_several_packages_is_not_printed_but_others_are(monkeypatch, tmp_path):
+    told = "import warnings\nwarnings.warn('---\\n\\n  because multiple CuPy packages are installed')\n"
+    (tmp_path / "cupy.py").write_text(told + "warnings.warn('something else')\n")
+    not_imported_yet(monkeypatch, tmp_path)
+    with pytest.warns(UserWarning, match="something else") as caught, pytest.raises(AttributeError, match="cuda"):
+        check_gpu(0, "'cuda'")
+    assert len(caught) == 1
+
+
+def test_gpus_are_those_that_exist(monkeypatch):
+    cupy = install_cupy(monkeypatch, gpus=2)
+    assert get_device("cuda") == get_device("cuda:0") == get_device("cuda:00")
+    assert get_device("cuda:1").name == "cuda:1"
+    assert get_device("cuda:1").namespace is cupy
+    assert available_devices() == ["cpu", "strict", "cuda:0", "cuda:1"]
+    with pytest.raises(DeviceError, match=r"got device 'cuda:2', but there are 2 GPUs here; use a number from 0 to 1"):
+        get_device("cuda:2")
+    install_cupy(monkeypatch, gpus=1)
+    with pytest.raises(DeviceError, match=r"got device 'cuda:1', but there is 1 GPU here; use a number from 0 to 0"):
+        get_device("cuda:1")
+
+
+def test_of_two_gpus_one_may_be_broken(monkeypatch):
+    def matmul(a, b):
+        assert a.device.id == b.device.id == FakeDevice.current
+        if FakeDevice.current == 0:
+            raise CUDARuntimeError("cudaErrorDevicesUnavailable")
+        return a @ b
+
+    install_cupy(monkeypatch, gpus=2, matmul=matmul)
+    assert available_devices() == ["cpu", "strict", "cuda:1"]
+    with pytest.raises(DeviceError, match=r"for device 'cuda:0'.*cudaErrorDevicesUnavailable"):
+        get_device("cuda:0")
+    assert get_device("cuda:1").name == "cuda:1"
+
+
+def test_a_gpu_that_works_is_tried_once(monkeypatch):
+    tries = []
+
+    def matmul(a, b):
+        tries.append(FakeDevice.current)
+        return a @ b
+
+    install_cupy(monkeypatch, gpus=2, matmul=matmul)
+    for _ in range(3):
+        get_device("cuda:1")
+    assert tries == [1]
+    get_device("cuda:0")
+    assert tries == [1, 0]
+    assert FakeDevice.current == 0
