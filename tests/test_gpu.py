@@ -1,14 +1,22 @@
 """Where the GPU does not work, one sentence says what to install or change. No test here needs a GPU."""
 
+import contextlib
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 from fake_cupy import CUDARuntimeError, FakeDevice, OutOfMemoryError, install_cupy, raising
 
-from minigan.backend import available_devices, get_device
+from minigan.autograd import Op
+from minigan.backend import Device, available_devices, get_device
 from minigan.backend.gpu import check_gpu
 from minigan.cli import main
 from minigan.errors import DeviceError
+from minigan.nn import Dense, ParameterBuffer
+from minigan.optim import Optimizer
+from minigan.training import Average, generate, load_config
+from minigan.training.run import steps_done
 
 NO_DRIVER = CUDARuntimeError(
     "cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version"
@@ -178,3 +186,62 @@ def test_a_gpu_that_works_is_tried_once(monkeypatch):
     get_device("cuda:0")
     assert tries == [1, 0]
     assert FakeDevice.current == 0
+
+
+# --- runs
+
+
+@pytest.fixture
+def second_of_two(monkeypatch, tmp_path):
+    """Two GPUs whose arrays are NumPy's; the set of those that were current when something was computed."""
+    monkeypatch.chdir(tmp_path)
+    install_cupy(monkeypatch, gpus=2).asarray = np.asarray
+    current = set()
+
+    def noting(function):
+        def noted(*arguments, **options):
+            current.add(FakeDevice.current)
+            return function(*arguments, **options)
+
+        return noted
+
+    for owner, name in ((Op, "__call__"), (Optimizer, "zeros"), (ParameterBuffer, "__init__"), (Average, "update")):
+        monkeypatch.setattr(owner, name, noting(getattr(owner, name)))
+    return current
+
+
+TRAIN = ["train", "ring", "--batch-size", "4", "--steps", "2", "--out", "run", "--device"]
+
+
+def test_all_of_a_run_is_computed_while_its_gpu_is_current(second_of_two):
+    assert main([*TRAIN, "cuda:1"]) == 0
+    assert second_of_two == {1}
+    assert FakeDevice.current == 0
+    assert load_config(Path("run")).device == "cuda:1"
+
+
+def test_checks_are_computed_while_their_gpu_is_current(second_of_two):
+    assert main(["gradcheck", "tanh", "Dense", "r1", "--order", "1", "--device", "cuda:1"]) == 0
+    assert second_of_two == {1}
+
+
+def test_samples_are_made_while_the_gpu_of_the_network_is_current(monkeypatch):
+    used = []
+    monkeypatch.setattr(Device, "use", lambda device: used.append(device.name) or contextlib.nullcontext())
+    generate(Dense(2, 3, rng=np.random.default_rng(0)).to("strict"), np.zeros((4, 2), np.float32))
+    assert "strict" in used
+
+
+def test_a_run_of_a_gpu_goes_on_where_there_is_none(second_of_two, monkeypatch, capsys):
+    assert main([*TRAIN, "cuda"]) == 0
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    capsys.readouterr()
+    resume = ["train", "--resume", "run", "--steps", "1"]
+    assert main(resume) == 2
+    assert capsys.readouterr().err.startswith("minigan: expected CuPy to be installed for device 'cuda:0'")
+    assert main(["sample", "run", "--n", "4"]) == 0
+    assert main(["info", "run"]) == 0
+    for device in ("cpu", "strict"):
+        assert main([*resume, "--device", device]) == 0
+        assert load_config(Path("run")).device == device
+    assert steps_done(Path("run")) == 4
