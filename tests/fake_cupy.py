@@ -28,6 +28,7 @@ class FakeArray:
     def __init__(self, values):
         self.values = np.array(values)
         self.dtype, self.shape, self.ndim = self.values.dtype, self.values.shape, self.values.ndim
+        self.strides, self.flags = self.values.strides, SimpleNamespace(c_contiguous=True)
         self.device = FakeDevice(FakeDevice.current)
 
     def __add__(self, other):

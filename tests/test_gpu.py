@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from fake_cupy import CUDARuntimeError, FakeDevice, OutOfMemoryError, install_cupy, raising
 
+import minigan as mg
 from minigan.autograd import Op
 from minigan.backend import Device, available_devices, get_device
 from minigan.backend.gpu import check_gpu
@@ -15,7 +16,7 @@ from minigan.cli import main
 from minigan.errors import DeviceError
 from minigan.nn import Dense, ParameterBuffer
 from minigan.optim import Optimizer
-from minigan.training import Average, generate, load_config
+from minigan.training import Average, generate, load_config, record
 from minigan.training.run import steps_done
 
 NO_DRIVER = CUDARuntimeError(
@@ -188,6 +189,28 @@ def test_a_gpu_that_works_is_tried_once(monkeypatch):
     assert FakeDevice.current == 0
 
 
+# --- arrays
+
+
+def test_arrays_of_several_devices_are_refused_by_name(monkeypatch):
+    install_cupy(monkeypatch, gpus=2)
+    x = mg.Tensor(np.ones(3, np.float32), device="cpu")
+    on_first, on_second, strict = (x.to(device) for device in ("cuda", "cuda:1", "strict"))
+    for left, right, names in (
+        (on_second, x, "some on cpu and some on cuda:1;"),
+        (x, on_second, "some on cpu and some on cuda:1;"),
+        (on_first, strict, "some on cuda:0 and some on strict;"),
+    ):
+        with pytest.raises(DeviceError, match=r"expected arrays of one device, got .*x\.to\(device\)") as caught:
+            left + right
+        assert names in str(caught.value)
+        assert caught.value.__notes__ == ["in add(float32[3], float32[3])"]
+        assert isinstance(caught.value.__cause__, TypeError)
+    with pytest.raises(TypeError) as caught:
+        on_second + np.float32(1)  # whatever is wrong here, it is not the devices
+    assert not isinstance(caught.value, DeviceError)
+
+
 # --- runs
 
 
@@ -195,6 +218,7 @@ def test_a_gpu_that_works_is_tried_once(monkeypatch):
 def second_of_two(monkeypatch, tmp_path):
     """Two GPUs whose arrays are NumPy's; the set of those that were current when something was computed."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(record, "loss_curves", lambda path, steps, series: path.touch())  # slow
     install_cupy(monkeypatch, gpus=2).asarray = np.asarray
     current = set()
 
