@@ -250,10 +250,18 @@ def test_checks_are_computed_while_their_gpu_is_current(second_of_two):
 
 
 def test_samples_are_made_while_the_gpu_of_the_network_is_current(monkeypatch):
-    used = []
-    monkeypatch.setattr(Device, "use", lambda device: used.append(device.name) or contextlib.nullcontext())
+    current, seen, call = [], set(), Op.__call__
+
+    @contextlib.contextmanager
+    def use(device):
+        current.append(device.name)
+        yield
+        current.pop()
+
+    monkeypatch.setattr(Device, "use", use)
+    monkeypatch.setattr(Op, "__call__", lambda *args, **options: seen.add(tuple(current)) or call(*args, **options))
     generate(Dense(2, 3, rng=np.random.default_rng(0)).to("strict"), np.zeros((4, 2), np.float32))
-    assert "strict" in used
+    assert seen == {("strict",)}
 
 
 def test_a_run_of_a_gpu_goes_on_where_there_is_none(second_of_two, monkeypatch, capsys):

@@ -134,6 +134,17 @@ def test_a_step_reads_nothing_from_the_device_and_sends_only_what_was_drawn(loss
     assert counts.launches > 50
 
 
+def test_losses_are_noted_where_they_are_and_fetched_together(tmp_path):
+    trainer = take(tiny_trainer("ring", device="strict"), 1)
+    noted = record.Record(tmp_path, trainer)
+    with counting() as counts:
+        for _ in range(5):
+            noted.add(trainer.step())
+        assert counts.d2h == 0
+        assert len(noted.fetch()) == 5
+        assert counts.d2h == 1
+
+
 GAMES = {
     **{name: ({"optimizer": name}, 3) for name in optimizers if not name.startswith("extra-")},
     **{name: ({"optimizer": name, "updates": "extragradient"}, 6) for name in optimizers if name.startswith("extra-")},
