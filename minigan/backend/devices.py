@@ -35,7 +35,11 @@ class Device:
         return importlib.import_module("cupy")
 
     def use(self) -> contextlib.AbstractContextManager:
-        """A block in which new arrays are made on this device; matters only with several GPUs."""
+        """A block in which new arrays are made on this device.
+
+        With several GPUs everything for "cuda:1" has to be computed in `with get_device("cuda:1").use():`, since CuPy
+        puts results on the current GPU. Training, sampling and checks do so by themselves.
+        """
         if self.name.startswith("cuda"):
             return self.namespace.cuda.Device(int(self.name.partition(":")[2]))
         return contextlib.nullcontext()
