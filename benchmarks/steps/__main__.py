@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-STUDIES = ("time", "imports", "memory", "profile", "scaling", "limits", "convolutions", "launches")
+STUDIES = ("time", "compiled", "imports", "memory", "profile", "scaling", "limits", "convolutions", "launches")
 RESULTS = Path(__file__).parent.parent / "results" / "steps.jsonl"
 
 

@@ -8,6 +8,7 @@ from benchmarks.steps.results import Record, latest, setting
 
 HEADINGS = {
     "time": "Time of a training step",
+    "compiled": "Time of a training step, PyTorch compiled",
     "imports": "Time to import",
     "memory": "Peak memory of ten steps",
     "profile": "Where the time of a step goes",

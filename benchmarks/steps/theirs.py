@@ -118,3 +118,10 @@ class Expert(Written):
         if self.mixed[1]:
             return super().judge(real, fake)
         return self.D(torch.cat([real, fake])).split(len(real))
+
+
+class Compiled(Written):
+    """As written, with both networks compiled, forward and backward."""
+
+    def prepare(self, workload: Workload) -> None:
+        self.G, self.D = torch.compile(self.G), torch.compile(self.D)
