@@ -11,7 +11,19 @@ leaves undefined is an error:
 """
 
 from minigan.backend.strict.array import StrictArray
+from minigan.backend.strict.launches import Graph, capture, launch
 from minigan.backend.strict.namespace import xp
 from minigan.backend.strict.policy import Counts, StrictError, TransferError, counting, transfers
 
-__all__ = ["Counts", "StrictArray", "StrictError", "TransferError", "counting", "transfers", "xp"]
+__all__ = [
+    "Counts",
+    "Graph",
+    "StrictArray",
+    "StrictError",
+    "TransferError",
+    "capture",
+    "counting",
+    "launch",
+    "transfers",
+    "xp",
+]

@@ -10,6 +10,7 @@ import numpy as np
 
 from minigan.backend.strict import policy
 from minigan.backend.strict.array import NUMBERS, StrictArray, describe, refuse_operand, wrap
+from minigan.backend.strict.launches import launch
 from minigan.backend.strict.names import (
     ALLOCATIONS,
     ANSWERS,
@@ -21,7 +22,6 @@ from minigan.backend.strict.names import (
 from minigan.backend.strict.policy import StrictError
 from minigan.backend.surface import Entry
 
-_ARRAYS = (np.ndarray, np.generic)
 _PLAIN = NUMBERS | {NoneType, EllipsisType, str, slice}
 
 
@@ -44,17 +44,21 @@ def run(name: str, function: Callable, args: Sequence[Any], kwargs: dict[str, An
     """Apply a NumPy function to the memory of strict arrays; `out=` is returned as the object it is."""
     values = [_memory_of(value, name) for value in args]
     options = {key: _memory_of(value, name) for key, value in kwargs.items()}
-    with np.errstate(all="ignore"):  # a device never warns
-        result = function(*values, **options)
-    if name not in ALLOCATIONS and not _is_view(name, result, values):
-        policy.count_launch()
-    if isinstance(result, _ARRAYS):
+    if name in ANSWERS:
+        function = _answering_with_an_array(function)
+    computes = lambda result: name not in ALLOCATIONS and not _is_view(name, result, values)
+    result = launch(name, function, values, options, computes)
+    if isinstance(result, np.ndarray):
         if result.dtype.char in "dD":
             refuse_unasked_float64(name, (*values, *options.values()))
         for given in (*args, *kwargs.values()):
             if type(given) is StrictArray and given._memory is result:
                 return given
-    return wrap(np.asarray(result) if name in ANSWERS else result)
+    return wrap(result)
+
+
+def _answering_with_an_array(function: Callable) -> Callable:
+    return lambda *args, **kwargs: np.asarray(function(*args, **kwargs))
 
 
 def refuse_unasked_float64(name: str, values: Sequence[Any]) -> None:

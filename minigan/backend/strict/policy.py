@@ -58,6 +58,16 @@ def transfers(policy: str) -> Iterator[None]:
         _policy.reset(token)
 
 
+@contextmanager
+def capturing() -> Iterator[None]:
+    """Permit no transfer inside the block, since a graph cannot hold one."""
+    token = _policy.set("capture")
+    try:
+        yield
+    finally:
+        _policy.reset(token)
+
+
 def count_launch() -> None:
     """Note one computation on the device."""
     for counts in _counters.get():
@@ -82,5 +92,10 @@ def _permit(transfer: str, remedy: str, explicit: bool) -> None:
     policy = _policy.get()
     if policy == "forbid":
         raise TransferError(f"{transfer}, and transfers('forbid') permits none here; move it out of the block")
+    if policy == "capture":
+        raise TransferError(
+            f"{transfer}, and a captured graph cannot; do it before, or let minigan.backend.from_host do it before "
+            "each replay"
+        )
     if policy == "explicit" and not explicit:
         raise TransferError(f"{transfer} without saying so; use {remedy}, or avoid it")

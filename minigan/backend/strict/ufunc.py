@@ -6,10 +6,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from minigan.backend.strict import policy
 from minigan.backend.strict.array import StrictArray, operand
 from minigan.backend.strict.calls import refuse_keywords, run
 from minigan.backend.strict.indexing import memory_index
+from minigan.backend.strict.launches import launch
 from minigan.backend.strict.policy import StrictError
 
 _KEYWORDS = frozenset({"out", "dtype", "casting"})
@@ -46,8 +46,7 @@ class StrictUfunc:
         if operand(a, self.__name__).dtype.char not in types:
             raise StrictError(f"{self.__name__}.at: expected one of the types {types!r}, got {a.dtype}")
         values = () if b is None else (operand(b, self.__name__),)
-        policy.count_launch()
-        self._function.at(a._memory, memory_index(indices), *values)
+        launch(f"{self.__name__}.at", self._function.at, (a._memory, memory_index(indices), *values))
 
     def reduce(self, array: StrictArray, *args: Any, **kwargs: Any) -> StrictArray:
         """Combine all elements along an axis."""
