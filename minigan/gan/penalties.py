@@ -6,12 +6,13 @@ mean of what the samples pay, times a weight. E is the mean over the batch.
 
 from __future__ import annotations
 
+import numbers
 from typing import Any, ClassVar
 
 import numpy as np
 
 from minigan.autograd import Tensor, constant, grad
-from minigan.backend import array_namespace, device_of, to_device
+from minigan.backend import array_namespace, device_of, from_host
 from minigan.gan.analytic import obstacle, weight_gradients
 from minigan.gan.loss import Critic
 from minigan.nn import Module
@@ -75,10 +76,12 @@ class Penalty:
                 "grad(penalty(critic, real, fake, rng=rng), critic.parameters())"
             )
         x = self.points(constant(real), constant(fake), rng)
-        return weight_gradients(critic, x, self.cost, float(self._weight(weight)))
+        return weight_gradients(critic, x, self.cost, self._weight(weight))
 
-    def _weight(self, weight: float | None) -> float:
-        return self.weight if weight is None else weight
+    def _weight(self, weight: Any) -> Any:
+        """The weight as a Python number, which leaves the dtype alone; in a captured step it may be an array."""
+        weight = self.weight if weight is None else weight
+        return float(weight) if isinstance(weight, numbers.Real) else weight
 
     def __repr__(self) -> str:
         return f"<penalty {self.name}>"
@@ -95,7 +98,8 @@ class NoPenalty(Penalty):
         self, critic: Critic, real: Any, fake: Any, *, rng: np.random.Generator, weight: float | None = None
     ) -> Tensor:
         """Zero."""
-        return Tensor(0.0, device=device_of(constant(real)))
+        real = constant(real)
+        return Tensor(array_namespace(real).zeros((), dtype=np.float32), device=device_of(real))
 
     def gradients(
         self, critic: Module, real: Any, fake: Any, *, rng: np.random.Generator, weight: float | None = None
@@ -127,8 +131,7 @@ class GradientPenalty(Penalty):
     def points(self, real: Any, fake: Any, rng: np.random.Generator) -> Any:
         """One point between each real sample and the generated one beside it."""
         _check_pairs(self.name, real, fake)
-        e = rng.random((len(real),) + (1,) * (real.ndim - 1)).astype(real.dtype)
-        e = to_device(e, device_of(real))
+        e = _uniform((len(real),) + (1,) * (real.ndim - 1), real, rng)
         return e * real + (1 - e) * fake
 
     def cost(self, gradient: Tensor) -> Tensor:
@@ -164,8 +167,7 @@ class Dragan(GradientPenalty):
 
     def points(self, real: Any, fake: Any, rng: np.random.Generator) -> Any:
         """A point near each real sample."""
-        u = to_device(rng.random(real.shape).astype(real.dtype), device_of(real))
-        return real + 0.5 * real.std() * u
+        return real + 0.5 * real.std() * _uniform(real.shape, real, rng)
 
 
 class R1(Penalty):
@@ -291,6 +293,12 @@ def _squared_length(x: Tensor) -> Tensor:
 
 def _within_sample(x: Tensor) -> tuple[int, ...]:
     return tuple(range(1, x.ndim))
+
+
+def _uniform(shape: tuple[int, ...], like: Any, rng: np.random.Generator) -> Any:
+    """Numbers from U[0, 1), drawn on the host, in the dtype and on the device of an array."""
+    dtype = like.dtype
+    return from_host(lambda: rng.random(shape).astype(dtype), device_of(like))
 
 
 def _check_pairs(name: str, real: Any, fake: Any) -> None:
