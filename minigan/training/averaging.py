@@ -25,16 +25,16 @@ class Average:
     def __init__(self, network: Module) -> None:
         self.network = copy.deepcopy(network)
         self.network.eval()
-        self._parameters = ParameterBuffer(self.network.parameters())
+        self.buffer = ParameterBuffer(self.network.parameters())
 
     def update(self, network: Module, t: int | Callable[[], int]) -> None:
         """Follow the network after its step t = 1, 2, ...; at t = 1 the average becomes its equal.
 
         In a captured step t must be a function that says which step it is.
         """
-        rate, kept = (changing(value, self._parameters.data) for value in _weights(t))
+        rate, kept = (changing(value, self.buffer.data) for value in _weights(t))
         with no_grad():
-            own = [self._parameters.data, *(b for _, b in self.network.named_buffers())]
+            own = [self.buffer.data, *(b for _, b in self.network.named_buffers())]
             new = [ParameterBuffer.of(network.parameters()).data, *(b for _, b in network.named_buffers())]
             for average, value in zip(own, new, strict=True):
                 average *= kept

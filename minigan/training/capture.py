@@ -21,9 +21,8 @@ class CapturedStep:
         for _ in range(1000):
             losses = step()
 
-    The weights after each step are those of the plain steps, up to the rounding of another matrix product. The
-    trainer may be saved, sampled from and given another learning rate in between, but not restored or moved: make
-    another step afterwards.
+    The weights after each step are those of the plain steps, up to the rounding of another matrix product. In between
+    the trainer may be saved, restored, sampled from and given another learning rate.
     """
 
     def __init__(self, trainer: Trainer) -> None:
@@ -60,10 +59,13 @@ class CapturedStep:
         self.graph = graph
 
     def _refuse_moved(self) -> None:
-        if any(slot.value() is not slot.kept for slot in self._state):
+        trainer = self.trainer
+        buffers = trainer.g_optimizer.buffer, trainer.d_optimizer.buffer, trainer.average.buffer
+        moved = not all(buffer.is_current() for buffer in buffers)
+        if moved or any(slot.value() is not slot.kept for slot in self._state):
             raise RuntimeError(
-                "the trainer's arrays have moved since its step was captured, as by restoring a checkpoint or by "
-                "Module.to; make a new one with capture_step(trainer)"
+                "the trainer's arrays have moved since its step was captured, as by Module.to or p.data = ...; "
+                "make a new one with capture_step(trainer)"
             )
 
 

@@ -13,7 +13,7 @@ from minigan.backend.graphs import MOST_AT_ONCE
 from minigan.backend.products import multiplying
 from minigan.backend.strict import policy
 from minigan.backend.strict.array import StrictArray
-from minigan.backend.strict.policy import StrictError
+from minigan.backend.strict.policy import StrictError, TransferError
 
 _graph: ContextVar[Graph | None] = ContextVar("graph", default=None)
 
@@ -124,7 +124,10 @@ def _refuse_in_capture(name: str, args: Sequence[Any]) -> None:
     if name in _CUBLAS:
         raise StrictError(f"{name}: CuPy cannot capture its matrix products; use minigan.backend.matmul")
     if name in ("concatenate", "stack") and args and len(args[0]) > MOST_AT_ONCE:
-        policy.to_device(f"{name}() of {len(args[0])} arrays, more than {MOST_AT_ONCE}, sends their addresses, which")
+        raise TransferError(
+            f"{name}: CuPy sends the addresses of more than {MOST_AT_ONCE} arrays, here {len(args[0])}, to the device, "
+            "and a captured graph cannot; use minigan.backend.joined"
+        )
 
 
 def _as_memory(result: Any) -> Any:
