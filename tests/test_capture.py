@@ -19,8 +19,10 @@ from minigan.backend import (
     changing,
     from_host,
     joined,
+    keep,
     matmul,
     on_host,
+    rehearsal,
     strict,
     to_device,
     to_host,
@@ -30,11 +32,13 @@ from minigan.errors import DeviceError
 from minigan.gan import losses, penalties
 from minigan.models import models
 from minigan.nn import Dropout
+from minigan.ops import conv_algorithms
 from minigan.optim import Optimizer, optimizers
 from minigan.training import Trainer, checkpoint
 from minigan.training import capture as training_capture
 from minigan.training.averaging import Average
 from minigan.training.capture import capture_step
+from minigan.training.guard import all_finite
 
 pytestmark = pytest.mark.usefixtures("narrow")
 
@@ -220,6 +224,19 @@ class Walk:
         self.x *= changing(lambda: 1 - self.rate(), self.x)
 
 
+def test_a_rehearsal_computes_at_once_what_a_capture_would_record():
+    eager, rehearsed = Walk("strict", np.float32), Walk("strict", np.float32)
+    for _ in range(3):
+        with rehearsal("strict"), strict.counting() as counts:
+            rehearsed.step()
+        eager.step()
+        assert counts.h2d == 3
+        assert to_host(rehearsed.x).tobytes() == to_host(eager.x).tobytes()
+    with rehearsal("strict"):
+        rate = changing(lambda: 0.1, eager.x)
+        assert (rate.shape, rate.dtype, to_host(rate)) == ((), np.float32, np.float32(0.1))
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_doors_open_again_in_their_order_before_each_replay(dtype):
     eager, captured = Walk("strict", dtype), Walk("strict", dtype)
@@ -249,19 +266,30 @@ def test_numbers_are_sent_together_and_there_may_be_many_but_not_endlessly_many(
         sum(changing(lambda: 1.0, x) for _ in range(_Numbers.MOST + 1))
 
 
-def test_a_graph_keeps_its_memory():
+def test_a_graph_keeps_the_memory_that_was_made_for_it():
     x = on_strict(1, 2)
     with capture("strict") as graph:
         y = x * from_host(lambda: np.full(2, 3, np.float32), "strict") + 1
         y = joined([y, y * y])
-    del x
-    gc.collect()
     for _ in range(2):
+        gc.collect()
         noise = [to_device(np.full(2, np.nan, np.float32), "strict") for _ in range(50)]
         graph.refill()
         graph.replay()
         assert to_host(y).tolist() == [4, 7, 16, 49]
     assert len(noise) == 50
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_memory_from_before_must_be_kept_by_somebody(kept):
+    held, x = on_strict(0, 0), on_strict(1, 2, 3, 4)
+    with capture("strict") as graph:
+        held += keep(x)[1:3] if kept else x[1:3]
+    graph.replay()
+    del x
+    with contextlib.nullcontext() if kept else pytest.raises(RuntimeError, match=r"let go .* minigan\.backend\.keep"):
+        graph.replay()
+    assert to_host(held).tolist() == ([4, 6] if kept else [2, 3])
 
 
 @pytest.mark.parametrize("count", [1, 8, 9, 30])
@@ -277,6 +305,8 @@ def test_joined_is_concatenate_in_a_capture_too(count):
 
 def test_the_cpu_has_no_graphs():
     with pytest.raises(DeviceError, match="expected a GPU"), capture("cpu"):
+        pass
+    with pytest.raises(DeviceError, match="expected a GPU"), rehearsal("cpu"):
         pass
     with pytest.raises(DeviceError, match="expected a GPU"):
         capture_step(tiny_trainer("ring"))
@@ -304,8 +334,8 @@ SETTINGS = {"data": "ring", "device": "strict", "steps": 6}
 
 @pytest.fixture
 def soon(monkeypatch):
-    """A capture after one plain step, not three."""
-    monkeypatch.setattr(training_capture, "WARM_UP", 1)
+    """A capture after one rehearsal, not three."""
+    monkeypatch.setattr(training_capture, "REHEARSED", 1)
 
 
 def compare(steps=4, **game):
@@ -398,6 +428,17 @@ def test_between_captured_steps_a_run_is_sampled_saved_and_restored(soon, tmp_pa
         plain.step()
         step()
     assert differing(snapshot(plain), snapshot(captured)) == []
+
+
+def test_constants_that_others_let_go_are_kept(soon):
+    trainer = tiny_trainer(**(SETTINGS | {"data": "digits", "model": "dcgan"}))
+    step = capture_step(trainer)
+    step()
+    step()
+    conv_algorithms._make.cache_clear()
+    gc.collect()
+    step()
+    assert all_finite(trainer)
 
 
 @pytest.mark.parametrize(

@@ -254,6 +254,9 @@ class Cuda:
 
         return Stream()
 
+    def get_current_stream(self):
+        return types.SimpleNamespace(ptr=9)
+
     def MemoryPool(self):  # noqa: N802
         return types.SimpleNamespace(malloc="the pool's own")
 
@@ -295,6 +298,17 @@ def test_a_capture_begins_once_all_is_ready_and_ends_before_anything_is_left(gpu
     assert kept[1].malloc == "the pool's own"
     captured.replay()
     assert gpu.cuda.events[-1] == "launch"
+
+
+def test_a_rehearsal_multiplies_through_cublas_on_the_current_stream(gpu):
+    with cuda_graph.rehearsal(gpu.device):
+        assert (matmul(some((2, 3)), some((3, 1))).values == 3).all()
+    assert gpu.library.calls[:3] == [
+        ("cublasCreate_v2", None),
+        ("cublasSetStream_v2", 77, 9),
+        ("cublasSetWorkspace_v2", 77, 6, cublas.WORKSPACE),
+    ]
+    assert gpu.cuda.events == ["enter device 1", f"alloc {cublas.WORKSPACE}", "leave device 1"]
 
 
 def test_products_are_the_librarys_own_again_after_a_capture(gpu, xp):

@@ -1,7 +1,7 @@
 """The ground floor: array libraries and devices. Everything above asks an array for its namespace."""
 
 from minigan.backend.devices import Device, available_devices, device_of, get_device, to_device, to_host
-from minigan.backend.graphs import Graph, capture, changing, from_host, joined, keep, on_host, require_graphs
+from minigan.backend.graphs import Graph, capture, changing, from_host, joined, keep, on_host, rehearsal, require_graphs
 from minigan.backend.memory import in_cache, keep_freed_memory
 from minigan.backend.namespaces import array_namespace, is_array
 from minigan.backend.products import column_sums, matmul
@@ -24,6 +24,7 @@ __all__ = [
     "keep_freed_memory",
     "matmul",
     "on_host",
+    "rehearsal",
     "require_graphs",
     "to_device",
     "to_host",

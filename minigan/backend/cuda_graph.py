@@ -24,6 +24,16 @@ class CudaGraph:
 
 
 @contextlib.contextmanager
+def rehearsal(device: Device) -> Iterator[None]:
+    """Multiply as in a capture, but plainly, on the current stream."""
+    cuda = device.namespace.cuda
+    with device.use():
+        cublas = CuBLAS(load_library(), cuda.get_current_stream().ptr, cuda.alloc(WORKSPACE))
+        with multiplying(cublas.matmul):
+            yield
+
+
+@contextlib.contextmanager
 def capture(device: Device) -> Iterator[CudaGraph]:
     """Capture what CuPy computes on a device inside the block; nothing runs. See `minigan.backend.capture`.
 

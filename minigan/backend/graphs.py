@@ -12,6 +12,7 @@ nothing is captured, and which a graph opens again, in their order, before each 
 from __future__ import annotations
 
 import contextlib
+import importlib
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any
@@ -152,6 +153,31 @@ class _Numbers:
         return self.used - 1
 
 
+class _Rehearsal(Graph):
+    """Stands where a graph would, but what comes through the doors is there at once."""
+
+    def array(self, draw: Callable[[], np.ndarray]) -> Any:
+        """An array with what `draw()` gives."""
+        return to_device(draw(), self.device)
+
+    def number(self, value: Callable[[], float], like: Any) -> Any:
+        """A 0-d array with the number `value()`."""
+        return to_device(np.array(value(), dtype=like.dtype), self.device)
+
+
+@contextlib.contextmanager
+def rehearsal(device: str | Device) -> Iterator[None]:
+    """Compute what the block computes as a capture would have it, but plainly.
+
+    Kernels are compiled, libraries loaded and constants sent on first use: a capture has no place for that, and must
+    come after a rehearsal of the same step.
+    """
+    device = get_device(device)
+    require_graphs(device)
+    with _recorder(device).rehearsal(device), _standing(_Rehearsal(device)):
+        yield
+
+
 @contextlib.contextmanager
 def capture(device: str | Device) -> Iterator[Graph]:
     """Capture what the block computes on a device, without running it: `with capture("cuda") as graph: step()`.
@@ -166,20 +192,21 @@ def capture(device: str | Device) -> Iterator[Graph]:
     device = get_device(device)
     require_graphs(device)
     graph = Graph(device)
-    with _recorder(device) as graph.recorded:
-        token = _current.set(graph)
-        try:
-            yield graph
-        finally:
-            _current.reset(token)
+    with _recorder(device).capture(device) as graph.recorded, _standing(graph):
+        yield graph
     graph.send()
 
 
-def _recorder(device: Device) -> contextlib.AbstractContextManager:
-    if device.name == "strict":
-        from minigan.backend import strict
+@contextlib.contextmanager
+def _standing(graph: Graph) -> Iterator[None]:
+    token = _current.set(graph)
+    try:
+        yield
+    finally:
+        _current.reset(token)
 
-        return strict.capture()
-    from minigan.backend import cuda_graph
 
-    return cuda_graph.capture(device)
+def _recorder(device: Device) -> Any:
+    """The module that captures on a device: `capture(device)` and `rehearsal(device)`."""
+    name = "strict.recording" if device.name == "strict" else "cuda_graph"
+    return importlib.import_module(f"minigan.backend.{name}")

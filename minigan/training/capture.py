@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from minigan.autograd import Tensor
-from minigan.backend import Graph, capture, is_array, require_graphs
+from minigan.backend import Graph, capture, is_array, rehearsal, require_graphs
 from minigan.nn import Parameter
 from minigan.training.trainer import Trainer
 
-WARM_UP = 3
-"""How many steps are taken plainly before the capture, while kernels are compiled and constants sent."""
+REHEARSED = 3
+"""How many steps are taken before the capture, while kernels are compiled and constants sent."""
 
 
 class CapturedStep:
@@ -29,7 +29,7 @@ class CapturedStep:
         require_graphs(trainer.device)
         self.trainer = trainer
         self.graph: Graph | None = None
-        self._plain = 0
+        self._rehearsed = 0
         self._losses: dict[str, Tensor] = {}
         self._state: list[_Slot] = []
 
@@ -38,9 +38,10 @@ class CapturedStep:
 
         Raises RuntimeError if arrays of the trainer have moved since the capture.
         """
-        if self.graph is None and self._plain < WARM_UP:
-            self._plain += 1
-            return self.trainer.step()
+        if self.graph is None and self._rehearsed < REHEARSED:
+            self._rehearsed += 1
+            with rehearsal(self.trainer.device):
+                return self.trainer.step()
         if self.graph is None:
             self._capture()
         else:
@@ -53,7 +54,7 @@ class CapturedStep:
         trainer = self.trainer
         self._state = list(_slots(trainer))
         with capture(trainer.device) as graph:
-            self._losses = trainer.step()
+            self._losses = {name: loss.detach() for name, loss in trainer.step().items()}
             for slot in self._state:
                 slot.carry()
         self.graph = graph

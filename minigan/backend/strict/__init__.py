@@ -11,9 +11,9 @@ leaves undefined is an error:
 """
 
 from minigan.backend.strict.array import StrictArray
-from minigan.backend.strict.launches import Graph, capture, launch
 from minigan.backend.strict.namespace import xp
 from minigan.backend.strict.policy import Counts, StrictError, TransferError, counting, transfers
+from minigan.backend.strict.recording import Graph, capture, compute
 
 __all__ = [
     "Counts",
@@ -22,8 +22,8 @@ __all__ = [
     "StrictError",
     "TransferError",
     "capture",
+    "compute",
     "counting",
-    "launch",
     "transfers",
     "xp",
 ]

@@ -10,7 +10,6 @@ import numpy as np
 
 from minigan.backend.strict import policy
 from minigan.backend.strict.array import NUMBERS, StrictArray, describe, refuse_operand, wrap
-from minigan.backend.strict.launches import launch
 from minigan.backend.strict.names import (
     ALLOCATIONS,
     ANSWERS,
@@ -20,6 +19,7 @@ from minigan.backend.strict.names import (
     VIEWS,
 )
 from minigan.backend.strict.policy import StrictError
+from minigan.backend.strict.recording import compute
 from minigan.backend.surface import Entry
 
 _PLAIN = NUMBERS | {NoneType, EllipsisType, str, slice}
@@ -46,8 +46,8 @@ def run(name: str, function: Callable, args: Sequence[Any], kwargs: dict[str, An
     options = {key: _memory_of(value, name) for key, value in kwargs.items()}
     if name in ANSWERS:
         function = _answering_with_an_array(function)
-    computes = lambda result: name not in ALLOCATIONS and not _is_view(name, result, values)
-    result = launch(name, function, values, options, computes)
+    launches = lambda result: name not in ALLOCATIONS and not _is_view(name, result, values)
+    result = compute(name, function, values, options, launches)
     if isinstance(result, np.ndarray):
         if result.dtype.char in "dD":
             refuse_unasked_float64(name, (*values, *options.values()))

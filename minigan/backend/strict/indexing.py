@@ -10,8 +10,8 @@ import numpy as np
 
 from minigan.backend.strict import policy
 from minigan.backend.strict.array import StrictArray, describe, operand
-from minigan.backend.strict.launches import launch
 from minigan.backend.strict.policy import StrictError
+from minigan.backend.strict.recording import compute
 
 _PLAIN = (int, slice, NoneType, EllipsisType, np.integer)
 
@@ -40,7 +40,7 @@ def get_item(array: StrictArray, key: Any) -> StrictArray:
     """`array[key]`: a view for integers and slices (also where NumPy gives a scalar), else a new array."""
     index = memory_index(key)
     if _is_advanced(index):
-        return StrictArray(launch("x[index]", operator.getitem, (array._memory, index)))
+        return StrictArray(compute("x[index]", operator.getitem, (array._memory, index)))
     found = array._memory[index]
     if not isinstance(found, np.ndarray):
         index = index if isinstance(index, tuple) else (index,)
@@ -54,7 +54,7 @@ def set_item(array: StrictArray, key: Any, value: Any) -> None:
     written = operand(value, "x[...] = value")
     if _is_advanced(index):
         _refuse_duplicates(array.shape, index)
-    launch("x[index] = value", operator.setitem, (array._memory, index, written))
+    compute("x[index] = value", operator.setitem, (array._memory, index, written))
 
 
 def _is_advanced(index: Any) -> bool:

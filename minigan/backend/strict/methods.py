@@ -10,7 +10,7 @@ import numpy as np
 
 from minigan.backend.strict.array import NUMBERS, StrictArray, operand, wrap
 from minigan.backend.strict.calls import checked, refuse_unasked_float64
-from minigan.backend.strict.launches import launch
+from minigan.backend.strict.recording import compute
 from minigan.backend.surface import Entry
 
 _ARITHMETIC = (
@@ -44,7 +44,7 @@ def _leaves_to(other: Any) -> bool:
 
 
 def _apply(name: str, function: Callable, *memories: Any) -> Any:
-    result = launch(name, function, memories)
+    result = compute(name, function, memories)
     if result.dtype.char in "dD":
         refuse_unasked_float64(name, memories)
     return wrap(result)
@@ -69,7 +69,7 @@ def _reflected(name: str, function: Callable) -> Callable:
 def _in_place(name: str, function: Callable) -> Callable:
     def update(self: StrictArray, other: Any) -> StrictArray:
         value = operand(other, name)
-        launch(name, function, (self._memory, value))
+        compute(name, function, (self._memory, value))
         return self
 
     return update
