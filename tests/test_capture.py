@@ -34,11 +34,12 @@ from minigan.models import models
 from minigan.nn import Dropout
 from minigan.ops import conv_algorithms
 from minigan.optim import Optimizer, optimizers
-from minigan.training import Trainer, checkpoint
+from minigan.training import Trainer, checkpoint, run, train
 from minigan.training import capture as training_capture
 from minigan.training.averaging import Average
 from minigan.training.capture import capture_step
 from minigan.training.guard import all_finite
+from minigan.training.record import Record
 
 pytestmark = pytest.mark.usefixtures("narrow")
 
@@ -97,15 +98,15 @@ def test_any_program_replayed_gives_what_it_gives_when_it_is_run_again(program, 
         rng = np.random.default_rng(0)
         return [to_device(rng.standard_normal(4).astype(np.float32), "strict") for _ in range(3)]
 
-    def run(memory):
+    def go_through(memory):
         for name, i, j in program:
             COMPUTATIONS[name](memory[i], memory[j])
 
     eager, replayed = arrays(), arrays()
     with strict.capture() as graph:
-        run(replayed)
+        go_through(replayed)
     for _ in range(times):
-        run(eager)
+        go_through(eager)
         graph.replay()
     for left, right in zip(eager, replayed, strict=True):
         assert to_host(left).tobytes() == to_host(right).tobytes()
@@ -428,6 +429,23 @@ def test_between_captured_steps_a_run_is_sampled_saved_and_restored(soon, tmp_pa
         plain.step()
         step()
     assert differing(snapshot(plain), snapshot(captured)) == []
+
+
+def test_a_run_of_captured_steps_is_the_plain_run_also_where_it_was_resumed(soon, tmp_path, monkeypatch):
+    for picture in ("draw_frame", "draw_pictures"):
+        monkeypatch.setattr(Record, picture, lambda self: None)
+    data, ends = tiny_data("ring"), {}
+    for name, parts in {"plain": {7: False}, "captured": {3: True, 4: False, 7: True}}.items():
+        for steps, captured in parts.items():
+            trainer, _ = train(tiny_config("ring", steps=steps, device="strict"), data, tmp_path / name, captured)
+        ends[name] = snapshot(trainer), (tmp_path / name / "metrics.csv").read_bytes()
+    assert differing(ends["plain"][0], ends["captured"][0]) == []
+    assert ends["plain"][1] == ends["captured"][1]
+
+
+def test_what_cannot_be_captured_is_refused_before_a_run_begins():
+    with pytest.raises(DeviceError, match="expected a GPU"):
+        run.rehearse(tiny_config("ring"), tiny_data("ring"), capture=True)
 
 
 def test_constants_that_others_let_go_are_kept(soon):

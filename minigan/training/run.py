@@ -7,14 +7,17 @@ import itertools
 import json
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from minigan.autograd import Tensor
 from minigan.data import ImageData, PointData, load
 from minigan.errors import CheckpointError, MiniganError, TrainingError
 from minigan.files import atomic_write, lock
 from minigan.training import checkpoint, guard
+from minigan.training.capture import capture_step
 from minigan.training.config import Config, ConfigError, from_dict
 from minigan.training.interrupt import StopRequest, stoppable
 from minigan.training.record import Record, is_finite
@@ -67,22 +70,25 @@ def steps_done(folder: Path) -> int:
     return state[1]["steps"] if state else 0
 
 
-def rehearse(config: Config, data: ImageData | PointData) -> None:
+def rehearse(config: Config, data: ImageData | PointData, capture: bool = False) -> None:
     """Train one step and throw it away, so that what cannot work is refused before anything is written.
 
-    Raises ConfigError for settings that do not go together, such as a model that does not fit the data.
+    Raises ConfigError for settings that do not go together, such as a model that does not fit the data; DeviceError
+    for steps that shall be captured where there is no GPU.
     """
     try:
         with np.errstate(all="ignore"):
-            Trainer(config, data).step()
+            _stepping(Trainer(config, data), capture)()
     except MiniganError:
         raise
     except ValueError as error:
         raise ConfigError(f"these settings do not go together: {error}") from error
 
 
-def train(config: Config, data: ImageData | PointData, folder: Path) -> tuple[Trainer, StopRequest]:
-    """Train in a folder until `config.steps`, from its newest checkpoint if it has one.
+def train(
+    config: Config, data: ImageData | PointData, folder: Path, capture: bool = False
+) -> tuple[Trainer, StopRequest]:
+    """Train in a folder until `config.steps`, from its newest checkpoint if it has one; with `capture` by graphs.
 
     Ctrl-C and SIGTERM end the run after the step at hand; whatever ends it, all that is needed to go on is
     in the folder. Returns the trainer and the request to stop, if there was one.
@@ -91,6 +97,7 @@ def train(config: Config, data: ImageData | PointData, folder: Path) -> tuple[Tr
     CheckpointError if the newest checkpoint cannot be used.
     """
     trainer = Trainer(config, data)
+    step = _stepping(trainer, capture)
     for part in ("checkpoints", "frames"):
         _make(folder / part)
     with lock(folder), stoppable() as stop, np.errstate(all="ignore"):
@@ -99,7 +106,7 @@ def train(config: Config, data: ImageData | PointData, folder: Path) -> tuple[Tr
         record = Record(folder, trainer)
         with _progress_bar(trainer) as bar:
             while trainer.steps < config.steps and not stop:
-                record.add(trainer.step())
+                record.add(step())
                 bar.update()
                 time_to_draw = record.is_time_for_a_frame()
                 time_to_save = trainer.steps % CHECKPOINT_EVERY == 0
@@ -113,6 +120,10 @@ def train(config: Config, data: ImageData | PointData, folder: Path) -> tuple[Tr
         _save(record)
         record.draw_pictures()
     return trainer, stop
+
+
+def _stepping(trainer: Trainer, capture: bool) -> Callable[[], dict[str, Tensor]]:
+    return capture_step(trainer) if capture else trainer.step
 
 
 def _go_to_newest(trainer: Trainer, folder: Path) -> None:
