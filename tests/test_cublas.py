@@ -17,12 +17,17 @@ from minigan.backend.cublas import CuBLAS, operand
 from minigan.errors import DeviceError
 
 
+BOUNDS = []
+"""The first and the last address of every array; nothing else may be read."""
+
+
 class Array:
     """A NumPy array behind the few attributes of a CuPy array that are needed here."""
 
     def __init__(self, values):
         self.values = values
         self.data = types.SimpleNamespace(ptr=values.ctypes.data)
+        BOUNDS.append(np.lib.array_utils.byte_bounds(values))
 
     shape = property(lambda self: self.values.shape)
     strides = property(lambda self: self.values.strides)
@@ -80,7 +85,9 @@ def columns(address, dtype, start, leading, shape, operation):
     assert leading >= max(1, rows)
     length = (width - 1) * leading + rows
     kind = ctypes.c_float if dtype is np.float32 else ctypes.c_double
-    memory = np.ctypeslib.as_array((kind * length).from_address(address.value + start * ctypes.sizeof(kind)))
+    first = address.value + start * ctypes.sizeof(kind)
+    assert any(low <= first <= first + length * ctypes.sizeof(kind) <= high for low, high in BOUNDS)
+    memory = np.ctypeslib.as_array((kind * length).from_address(first))
     X = np.lib.stride_tricks.as_strided(memory, (rows, width), (memory.itemsize, leading * memory.itemsize))
     return X.T if operation else X
 
@@ -94,7 +101,8 @@ def xp(monkeypatch):
         ascontiguousarray=lambda x: Array(np.ascontiguousarray(x.values)),
     )
     monkeypatch.setitem(namespaces._namespaces, Array, library)
-    return library
+    yield library
+    BOUNDS.clear()
 
 
 def handle(library=None):

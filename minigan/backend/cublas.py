@@ -96,7 +96,7 @@ def operand(x: Any) -> Operand:
     if _is_walked(columns, by_column, rows, by_row) and batch >= 0:
         return Operand(x, _AS_IT_IS, by_row if rows > 1 else columns, batch)
     if _is_walked(rows, by_row, columns, by_column) and batch >= 0:
-        return Operand(x, _TRANSPOSED, by_column if columns > 1 else rows, batch)
+        return Operand(x, _TRANSPOSED, by_column, batch)
     return operand(array_namespace(x).ascontiguousarray(x))
 
 

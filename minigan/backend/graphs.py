@@ -116,7 +116,6 @@ class Graph:
         """Memory for what `draw()` gives."""
         values = draw()
         place = self.device.namespace.empty(values.shape, dtype=values.dtype)
-        self.kept.append(place)
         self._drawn.append((place, values))
         self.acts.append(lambda: self._drawn.append((place, draw())))
         return place
