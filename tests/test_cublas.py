@@ -16,7 +16,6 @@ from minigan.backend import capture as capture_graph
 from minigan.backend.cublas import CuBLAS, operand
 from minigan.errors import DeviceError
 
-
 BOUNDS = []
 """The first and the last address of every array; nothing else may be read."""
 
@@ -53,7 +52,9 @@ class Library:
         return lambda *args: self.note(name, *args)
 
     def note(self, name, *args):
-        self.calls.append((name, *(getattr(value, "value", None) for value in args)))
+        self.calls.append(
+            (name, *(getattr(value, "value", value if isinstance(value, int) else None) for value in args))
+        )
         if name == "cublasCreate_v2":
             args[0]._obj.value = 77
         return self.status
@@ -106,7 +107,7 @@ def xp(monkeypatch):
 
 
 def handle(library=None):
-    return CuBLAS(library or Library(), 5, types.SimpleNamespace(ptr=6))
+    return CuBLAS(library or Library(), 5, types.SimpleNamespace(ptr=6), tf32=False)
 
 
 def transposed(x):
@@ -280,10 +281,10 @@ class Cuda:
 @pytest.fixture
 def gpu(monkeypatch, xp):
     """A device "cuda:1" of these stand-ins."""
-    cuda, library = Cuda(), Library()
+    cuda, library, core = Cuda(), Library(), types.SimpleNamespace(get_compute_type=lambda kind: {"f": 1}[kind])
     monkeypatch.setattr(cuda_graph, "load_library", lambda: library)
-    monkeypatch.setattr(Device, "namespace", types.SimpleNamespace(cuda=cuda, empty=xp.empty))
-    return types.SimpleNamespace(cuda=cuda, library=library, device=Device("cuda:1"))
+    monkeypatch.setattr(Device, "namespace", types.SimpleNamespace(cuda=cuda, empty=xp.empty, _core=core))
+    return types.SimpleNamespace(cuda=cuda, library=library, core=core, device=Device("cuda:1"))
 
 
 def some(shape):
@@ -317,6 +318,13 @@ def test_a_rehearsal_multiplies_through_cublas_on_the_current_stream(gpu):
         ("cublasSetWorkspace_v2", 77, 6, cublas.WORKSPACE),
     ]
     assert gpu.cuda.events == ["enter device 1", f"alloc {cublas.WORKSPACE}", "leave device 1"]
+
+
+@pytest.mark.parametrize("block", [cuda_graph.capture, cuda_graph.rehearsal])
+def test_products_are_rounded_to_tf32_where_those_of_cupy_are(gpu, block):
+    gpu.core.get_compute_type = {"f": 7}.get
+    with block(gpu.device):
+        assert gpu.library.calls[-1] == ("cublasSetMathMode", 77, 3)
 
 
 def test_products_are_the_librarys_own_again_after_a_capture(gpu, xp):

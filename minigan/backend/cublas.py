@@ -23,6 +23,7 @@ _GEMM = {
     np.dtype(np.float64): ("cublasDgemm_v2", "cublasDgemmStridedBatched", ctypes.c_double),
 }
 _AS_IT_IS, _TRANSPOSED = 0, 1  # cublasOperation_t
+_TF32 = 3  # cublasMath_t
 
 
 class Operand(NamedTuple):
@@ -44,8 +45,11 @@ class CuBLAS:
     and keep it as long as the graph.
     """
 
-    def __init__(self, library: Any, stream: int, workspace: Any) -> None:
-        """`library` is the loaded libcublas, `stream` the address of a stream, `workspace` WORKSPACE bytes."""
+    def __init__(self, library: Any, stream: int, workspace: Any, tf32: bool) -> None:
+        """`library` is the loaded libcublas, `stream` the address of a stream, `workspace` WORKSPACE bytes.
+
+        With `tf32` float32 numbers are rounded to TF32 before they are multiplied, which is faster.
+        """
         self._library, self._handle, self._workspace = library, ctypes.c_void_p(), workspace
         self._call("cublasCreate_v2", ctypes.byref(self._handle))
         weakref.finalize(self, library.cublasDestroy_v2, self._handle).atexit = False
@@ -53,6 +57,8 @@ class CuBLAS:
         # After the stream: to set a stream takes the workspace away again.
         address, size = ctypes.c_void_p(workspace.ptr), ctypes.c_size_t(WORKSPACE)
         self._call("cublasSetWorkspace_v2", self._handle, address, size)
+        if tf32:
+            self._call("cublasSetMathMode", self._handle, _TF32)
 
     def matmul(self, a: Any, b: Any) -> Any:
         """a @ b for two matrices, or two equally long stacks of them, whose sizes fit."""

@@ -10,6 +10,8 @@ from minigan.backend.cublas import WORKSPACE, CuBLAS, load_library
 from minigan.backend.devices import Device
 from minigan.backend.products import multiplying
 
+_COMPUTE_TYPE_TF32 = 7  # CuPy's own number for it
+
 
 class CudaGraph:
     """A captured CUDA graph and the memory that it works on."""
@@ -26,11 +28,9 @@ class CudaGraph:
 @contextlib.contextmanager
 def rehearsal(device: Device) -> Iterator[None]:
     """Multiply as in a capture, but plainly, on the current stream."""
-    cuda = device.namespace.cuda
-    with device.use():
-        cublas = CuBLAS(load_library(), cuda.get_current_stream().ptr, cuda.alloc(WORKSPACE))
-        with multiplying(cublas.matmul):
-            yield
+    cupy = device.namespace
+    with device.use(), multiplying(_cublas(cupy, cupy.cuda.get_current_stream()).matmul):
+        yield
 
 
 @contextlib.contextmanager
@@ -45,7 +45,7 @@ def capture(device: Device) -> Iterator[CudaGraph]:
     with device.use():
         stream, pool = cupy.cuda.Stream(non_blocking=True), cupy.cuda.MemoryPool()
         with cupy.cuda.using_allocator(pool.malloc):
-            cublas = CuBLAS(load_library(), stream.ptr, cupy.cuda.alloc(WORKSPACE))
+            cublas = _cublas(cupy, stream)
             captured.kept = cublas, pool, stream
             with stream, multiplying(cublas.matmul):
                 stream.begin_capture()
@@ -56,3 +56,9 @@ def capture(device: Device) -> Iterator[CudaGraph]:
                         stream.end_capture()
                     raise
                 captured.graph = stream.end_capture()
+
+
+def _cublas(cupy: Any, stream: Any) -> CuBLAS:
+    """Products on a stream, in the precision of CuPy's own (CUPY_TF32)."""
+    tf32 = cupy._core.get_compute_type("f") == _COMPUTE_TYPE_TF32
+    return CuBLAS(load_library(), stream.ptr, cupy.cuda.alloc(WORKSPACE), tf32)
