@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import gc
+import itertools
 import operator
 import sys
 
@@ -251,6 +252,20 @@ def test_the_doors_open_again_in_their_order_before_each_replay(dtype):
         assert captured.order == eager.order
         assert captured.t == eager.t
         assert to_host(captured.x).tobytes() == to_host(eager.x).tobytes()
+
+
+def test_what_is_drawn_may_lie_on_the_device_already():
+    batches = itertools.cycle([on_strict(1), on_strict(2), on_strict(3)])
+    total = on_strict(0)
+    with strict.counting() as counts:
+        with capture("strict") as graph:
+            total += from_host(lambda: next(batches), "strict")
+        for step in range(4):
+            if step:
+                graph.refill()
+            graph.replay()
+    assert counts.h2d == 0
+    assert to_host(total).tolist() == [1 + 2 + 3 + 1]
 
 
 def test_numbers_are_sent_together_and_there_may_be_many_but_not_endlessly_many():

@@ -33,7 +33,7 @@ def from_host(draw: Callable[[], np.ndarray], device: str | Device) -> Any:
     """What `draw()` gives, on a device. In a capture: memory that gets what it gives now, and then before each replay.
 
     `draw` must not carry values of this step in its closure: it is called again for later ones, and must then draw
-    anew, in the same shape and dtype.
+    anew, in the same shape and dtype. It may also choose among arrays that lie on the device already.
     """
     graph = _current.get()
     return to_device(draw(), device) if graph is None else graph.array(draw)
