@@ -542,6 +542,34 @@ def hiding(device, monkeypatch, hidden):
         yield graph
 
 
+class Tiring(type(losses["hinge"])):
+    """A loss that counts its steps in Python."""
+
+    weight = 1.0
+
+    def start(self):
+        return Tiring()
+
+    def after_step(self, real_logits, fake_logits):
+        self.weight *= 0.9
+
+    def discriminator(self, real_logits, fake_logits):
+        return self.weight * super().discriminator(real_logits, fake_logits)
+
+
+@pytest.mark.parametrize("refused", ["a loss that counts", "a number that becomes an array"])
+def test_a_loss_with_numbers_on_the_host_is_refused(soon, monkeypatch, refused):
+    if refused == "a loss that counts":
+        monkeypatch.setitem(losses, "hinge", Tiring())
+    trainer = tiny_trainer(**SETTINGS, loss="hinge" if refused == "a loss that counts" else "began")
+    step = capture_step(trainer)
+    step()
+    if refused == "a number that becomes an array":
+        trainer.loss.load_state_dict({"k": np.array(0.5)})
+    with pytest.raises(RuntimeError, match="keeps a number on the host that changes"):
+        step()
+
+
 def test_a_draw_that_goes_another_way_is_refused(soon, monkeypatch):
     monkeypatch.setattr(Dropout, "forward", lambda self, x: x * to_device(self._mask(x.shape, x.dtype), x.device))
     trainer = tiny_trainer(**(SETTINGS | {"data": "digits", "model": "tutorial"}))

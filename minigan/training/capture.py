@@ -7,6 +7,7 @@ from typing import Any
 
 from minigan.autograd import Tensor
 from minigan.backend import Graph, capture, is_array, rehearsal, require_graphs
+from minigan.gan.loss import Loss
 from minigan.nn import Parameter
 from minigan.training.trainer import Trainer
 
@@ -36,7 +37,8 @@ class CapturedStep:
     def __call__(self) -> dict[str, Tensor]:
         """Train once; returns what `trainer.step()` does.
 
-        Raises RuntimeError if arrays of the trainer have moved since the capture.
+        Raises RuntimeError if arrays of the trainer have moved since the capture, or if its loss counts on the host. A
+        capture that fails leaves the trainer in the midst of a step: the host has done its part, the device has not.
         """
         if self.graph is None and self._rehearsed < REHEARSED:
             self._rehearsed += 1
@@ -52,9 +54,14 @@ class CapturedStep:
 
     def _capture(self) -> None:
         trainer = self.trainer
-        self._state = list(_slots(trainer))
+        self._state, numbers = list(_slots(trainer)), _numbers(trainer.loss)
         with capture(trainer.device) as graph:
             self._losses = {name: loss.detach() for name, loss in trainer.step().items()}
+            if _numbers(trainer.loss) != numbers:
+                raise RuntimeError(
+                    f"{trainer.loss!r} keeps a number on the host that changes in a step, where no graph sees it; keep "
+                    "it in a tensor"
+                )
             for slot in self._state:
                 slot.carry()
         self.graph = graph
@@ -108,6 +115,10 @@ def _slots_of(owner: Any, names: Any) -> Iterator[_Slot]:
         value = getattr(owner, name)
         if is_array(value) or (isinstance(value, Tensor) and not isinstance(value, Parameter)):
             yield _Slot(owner, name)
+
+
+def _numbers(loss: Loss) -> dict[str, float]:
+    return {name: value for name, value in vars(loss).items() if isinstance(value, int | float)}
 
 
 def _array(value: Any) -> Any:
