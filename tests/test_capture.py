@@ -277,8 +277,8 @@ def test_numbers_are_sent_together_and_there_may_be_many_but_not_endlessly_many(
         graph.refill()
     graph.replay()
     assert counts.h2d == 1
-    assert to_host(x).tolist() == [255 * 256 / 2]
-    with pytest.raises(RuntimeError, match="256 numbers"), capture("strict"):
+    assert to_host(x).tolist() == [1023 * 1024 / 2]
+    with pytest.raises(RuntimeError, match="1024 numbers"), capture("strict"):
         sum(changing(lambda: 1.0, x) for _ in range(_Numbers.MOST + 1))
 
 

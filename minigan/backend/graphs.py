@@ -138,7 +138,7 @@ class Graph:
 class _Numbers:
     """All numbers of one dtype that change from step to step: one small array, one copy."""
 
-    MOST = 256
+    MOST = 1024
 
     def __init__(self, like: Any) -> None:
         self.values = np.zeros(self.MOST, dtype=like.dtype)
