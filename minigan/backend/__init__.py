@@ -1,5 +1,6 @@
 """The ground floor: array libraries and devices. Everything above asks an array for its namespace."""
 
+from minigan.backend import dlpack
 from minigan.backend.devices import Device, available_devices, device_of, get_device, to_device, to_host
 from minigan.backend.graphs import Graph, capture, changing, from_host, joined, keep, on_host, rehearsal, require_graphs
 from minigan.backend.memory import in_cache, keep_freed_memory
@@ -15,6 +16,7 @@ __all__ = [
     "changing",
     "column_sums",
     "device_of",
+    "dlpack",
     "from_host",
     "get_device",
     "in_cache",

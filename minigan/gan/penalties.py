@@ -27,7 +27,7 @@ class NoPenalty(Penalty):
     ) -> Tensor:
         """Zero."""
         real = constant(real)
-        return Tensor(array_namespace(real).zeros((), dtype=np.float32), device=device_of(real))
+        return Tensor(array_namespace(real).zeros((), dtype="float32"), device=device_of(real))
 
     def gradients(
         self, critic: Module, real: Any, fake: Any, *, rng: np.random.Generator, weight: float | None = None
