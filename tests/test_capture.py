@@ -32,7 +32,6 @@ from minigan.backend.graphs import _Numbers
 from minigan.errors import DeviceError
 from minigan.gan import losses, penalties
 from minigan.models import models
-from minigan.nn import Dropout
 from minigan.ops import conv_algorithms
 from minigan.optim import Optimizer, optimizers
 from minigan.training import Trainer, checkpoint, run, train
@@ -402,7 +401,7 @@ def test_a_captured_step_launches_once_and_sends_what_was_drawn(soon):
     step()
     with strict.counting() as captured:
         step()
-    assert plain.launches > 200
+    assert plain.launches > 10 * captured.launches
     # The data, two batches of latents, what the penalty draws, all numbers: sent and put in their place, then one
     # launch, and three losses copied.
     assert (captured.h2d, captured.d2h, captured.launches) == (5, 0, 5 + 1 + 3)
@@ -571,7 +570,7 @@ def test_a_loss_with_numbers_on_the_host_is_refused(soon, monkeypatch, refused):
 
 
 def test_a_draw_that_goes_another_way_is_refused(soon, monkeypatch):
-    monkeypatch.setattr(Dropout, "forward", lambda self, x: x * to_device(self._mask(x.shape, x.dtype), x.device))
+    monkeypatch.setattr("minigan.nn.normalisation.from_host", lambda draw, device: to_device(draw(), device))
     trainer = tiny_trainer(**(SETTINGS | {"data": "digits", "model": "tutorial"}))
     step = capture_step(trainer)
     step()
