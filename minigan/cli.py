@@ -83,6 +83,7 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     train.add_argument("--lr", type=float, help="learning rate, for both networks unless --d-lr is given")
     train.add_argument("--seed", type=int, help="one seed, one result (default 0)")
     train.add_argument("--device", help="cpu, cuda, cuda:1, ... or strict (default: MINIGAN_DEVICE, else cpu)")
+    train.add_argument("--capture", action="store_true", help="launch each step as one CUDA graph; needs a GPU")
     train.add_argument("--out", metavar="FOLDER", help="the run folder (default: runs/NAME)")
     train.add_argument("--resume", metavar="RUN", help="go on with the run in this folder")
     _add_game(train.add_argument_group("the game"))
@@ -154,7 +155,7 @@ def _start(options: argparse.Namespace) -> int:
     chosen = {key: getattr(options, key) for key in ("steps", *FIXED)}
     config = resolve(name, device=get_device(options.device).name, **chosen)
     data = load(name)
-    return _run(config, data, lambda: new_folder(data.name, options.out))
+    return _run(config, data, lambda: new_folder(data.name, options.out), options.capture)
 
 
 def _resume(options: argparse.Namespace) -> int:
@@ -179,7 +180,7 @@ def _resume(options: argparse.Namespace) -> int:
         if options.steps < 1:
             raise UsageError(f"--steps: expected at least 1 more step, got {options.steps}")
         config = dataclasses.replace(config, steps=steps_done(folder) + options.steps)
-    return _run(config, load_data(config), lambda: folder)
+    return _run(config, load_data(config), lambda: folder, options.capture)
 
 
 def _absolute(path: str) -> str:
@@ -187,15 +188,15 @@ def _absolute(path: str) -> str:
     return str(Path(path).absolute())
 
 
-def _run(config, data, make_folder) -> int:
+def _run(config, data, make_folder, capture) -> int:
     from minigan.training import train
     from minigan.training.run import rehearse
 
-    rehearse(config, data)
+    rehearse(config, data, capture)
     folder = make_folder()
     print(data.source)
     print(f"training {config.model} ({config.loss}) for {config.steps} steps on {config.device}, in {folder}")
-    trainer, stop = train(config, data, folder)
+    trainer, stop = train(config, data, folder, capture)
     if stop:
         print(f"stopped after step {trainer.steps}; go on with: minigan train --resume {shlex.quote(str(folder))}")
     print(f"samples: {folder / 'samples.png'}")

@@ -109,9 +109,18 @@ def test_every_flag_reaches_the_settings(place):
     assert settings.items() >= expected.items()
 
 
+@pytest.mark.parametrize("flags", [["ring", "--device", "strict"], ["--resume", "run", "--device", "strict"]])
+def test_steps_are_captured_if_asked_for(place, monkeypatch, flags):
+    asked = []
+    monkeypatch.setattr(run, "rehearse", lambda config, data, capture: asked.append(capture))
+    monkeypatch.setattr("minigan.training.train", lambda *args: asked.append(args[3]) or (None, None))
+    assert main(["train", *flags]) == main(["train", *flags, "--capture"]) == 0
+    assert asked == [False, False, True, True]
+
+
 def test_without_a_preset_it_is_fashion(monkeypatch):
     chosen = []
-    monkeypatch.setattr(cli, "_run", lambda config, data, make_folder: chosen.append((config.data, data.name)) or 0)
+    monkeypatch.setattr(cli, "_run", lambda config, data, *others: chosen.append((config.data, data.name)) or 0)
     assert main(["train"]) == 0
     assert chosen == [("fashion", "fashion")]
 
@@ -315,6 +324,10 @@ def test_what_fails_is_exit_code_1(place, capsys, arguments, parts):
 @pytest.mark.parametrize("flag", [["--resume", ""], ["--data", ""]])
 def test_an_empty_path_is_no_missing_flag(place, capsys, flag):
     refused(capsys, place, ["train", *flag], 1)
+
+
+def test_the_cpu_captures_nothing(place, capsys):
+    refused(capsys, place, ["train", "ring", "--capture"], 2, "expected a GPU", "got device 'cpu'; use device 'cuda'")
 
 
 def test_cuda_without_cupy_says_what_to_install(place, capsys, monkeypatch):

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NoReturn
 
 from minigan.backend.namespaces import array_namespace
+
+_multiply: ContextVar[Callable[[Any, Any], Any] | None] = ContextVar("multiply", default=None)
 
 
 def matmul(a: Any, b: Any) -> Any:
@@ -12,12 +17,26 @@ def matmul(a: Any, b: Any) -> Any:
     if a.ndim == b.ndim == 2:
         if a.shape[1] == b.shape[0]:
             # An outer product, as behind a single logit, is no work for a BLAS, which takes several times as long.
-            return a * b if a.shape[1] == 1 else array_namespace(a).matmul(a, b)
+            return a * b if a.shape[1] == 1 else _product(a, b)
     elif a.ndim == b.ndim == 3:
         (batch, _, inner), (batch_b, inner_b, _) = a.shape, b.shape
         if inner == inner_b and batch == batch_b:
-            return array_namespace(a).matmul(a, b)
+            return _product(a, b)
     _refuse(a.shape, b.shape)
+
+
+def _product(a: Any, b: Any) -> Any:
+    return (_multiply.get() or array_namespace(a).matmul)(a, b)
+
+
+@contextmanager
+def multiplying(multiply: Callable[[Any, Any], Any]) -> Iterator[None]:
+    """Inside the block `matmul` calls this function: while a graph is captured the array library's own cannot."""
+    token = _multiply.set(multiply)
+    try:
+        yield
+    finally:
+        _multiply.reset(token)
 
 
 def column_sums(x: Any) -> Any:

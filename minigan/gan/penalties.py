@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigan.autograd import Tensor, constant
-from minigan.backend import array_namespace, device_of, to_device
+from minigan.backend import array_namespace, device_of, from_host
 from minigan.gan.loss import Critic
 from minigan.gan.penalty import Penalty, input_gradient
 from minigan.nn import Module
@@ -59,8 +59,7 @@ class GradientPenalty(Penalty):
     def points(self, real: Any, fake: Any, rng: np.random.Generator) -> Any:
         """One point between each real sample and the generated one beside it."""
         _check_pairs(self.name, real, fake)
-        e = rng.random((len(real),) + (1,) * (real.ndim - 1)).astype(real.dtype)
-        e = to_device(e, device_of(real))
+        e = _uniform((len(real),) + (1,) * (real.ndim - 1), real, rng)
         return e * real + (1 - e) * fake
 
     def cost(self, gradient: Tensor) -> Tensor:
@@ -96,8 +95,7 @@ class Dragan(GradientPenalty):
 
     def points(self, real: Any, fake: Any, rng: np.random.Generator) -> Any:
         """A point near each real sample."""
-        u = to_device(rng.random(real.shape).astype(real.dtype), device_of(real))
-        return real + 0.5 * real.std() * u
+        return real + 0.5 * real.std() * _uniform(real.shape, real, rng)
 
 
 class R1(Penalty):
@@ -204,6 +202,12 @@ def _squared_length(x: Tensor) -> Tensor:
 
 def _within_sample(x: Tensor) -> tuple[int, ...]:
     return tuple(range(1, x.ndim))
+
+
+def _uniform(shape: tuple[int, ...], like: Any, rng: np.random.Generator) -> Any:
+    """Numbers from U[0, 1), drawn on the host, in the dtype and on the device of an array."""
+    dtype = like.dtype
+    return from_host(lambda: rng.random(shape).astype(dtype), device_of(like))
 
 
 def _check_pairs(name: str, real: Any, fake: Any) -> None:

@@ -6,6 +6,7 @@ mean of what the samples pay, times a weight.
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -69,7 +70,7 @@ class Penalty:
         """
         self._refuse_without_closed_form(critic)
         x = self.points(constant(real), constant(fake), rng)
-        sweeps = weight_gradients(critic, x, self.cost, float(self._weight(weight)))
+        sweeps = weight_gradients(critic, x, self.cost, self._weight(weight))
         return sweeps.penalty, sweeps.gradients
 
     def gradients_with_loss(
@@ -91,7 +92,7 @@ class Penalty:
         real, fake = constant(real), constant(fake)
         x, n = self.points(real, fake, rng), len(real)
         of_logits = lambda logits: loss(logits[:n], logits[n:])
-        return weight_gradients(critic, x, self.cost, float(self._weight(weight)), (real, fake), of_logits)
+        return weight_gradients(critic, x, self.cost, self._weight(weight), (real, fake), of_logits)
 
     def _refuse_without_closed_form(self, critic: Module) -> None:
         reason = obstacle(critic)
@@ -102,8 +103,10 @@ class Penalty:
                 "grad(penalty(critic, real, fake, rng=rng), critic.parameters())"
             )
 
-    def _weight(self, weight: float | None) -> float:
-        return self.weight if weight is None else weight
+    def _weight(self, weight: Any) -> Any:
+        """The weight as a Python number, which leaves the dtype alone; in a captured step it may be an array."""
+        weight = self.weight if weight is None else weight
+        return float(weight) if isinstance(weight, numbers.Real) else weight
 
     def __repr__(self) -> str:
         return f"<penalty {self.name}>"

@@ -8,7 +8,7 @@ import numpy as np
 
 from minigan import ops
 from minigan.autograd import Tensor
-from minigan.backend import to_device
+from minigan.backend import from_host, to_device
 from minigan.nn.module import Module, check_rng
 from minigan.nn.parameter import Parameter
 
@@ -96,9 +96,11 @@ class Dropout(Module):
         """x of any shape, in the same shape."""
         if not self.training or self.p == 0:
             return x
-        kept = _random_uint16(self.rng, x.shape) >= np.uint16(round(2**16 * self.p))
-        mask = kept * x.dtype.type(1 / (1 - self.p))
-        return x * to_device(mask, x.device)
+        return x * from_host(lambda shape=x.shape, dtype=x.dtype: self._mask(shape, dtype), x.device)
+
+    def _mask(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        kept = _random_uint16(self.rng, shape) >= np.uint16(round(2**16 * self.p))
+        return kept * dtype.type(1 / (1 - self.p))
 
     def describe(self) -> str:
         """The probability."""

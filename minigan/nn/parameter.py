@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from minigan.autograd import Tensor
-from minigan.backend import array_namespace, device_of
+from minigan.backend import array_namespace, device_of, joined
 
 
 class Parameter(Tensor):
@@ -74,8 +74,7 @@ class ParameterBuffer:
                 )
             if g.shape != p.shape:
                 raise ValueError(f"gradient {i} has shape {g.shape}, its parameter {p.shape}")
-        xp = array_namespace(self.data)
-        return xp.concatenate([g.data.reshape(-1) for g in gradients])
+        return joined([g.data.reshape(-1) for g in gradients])
 
 
 def _check(parameters: tuple[Parameter, ...]) -> None:

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigan.backend import array_namespace, device_of, matmul, to_device
+from minigan.backend import array_namespace, device_of, keep, matmul, to_device
 from minigan.ops.conv_geometry import Geometry
 
 POINTS = {2: (0,), 3: (1, -1), 4: (0, 1, -1), 5: (1, -1, 0.5, -0.5), 6: (0, 0.7, -0.7, 1.4, -1.4)}
@@ -156,7 +156,7 @@ class Bilinear:
             constant = getattr(self.constants, name[0])
             constant = np.ascontiguousarray(constant.T if name.endswith("^T") else constant, like.dtype)
             self.sent[key] = to_device(constant, device_of(like))
-        return self.sent[key]
+        return keep(self.sent[key])
 
 
 def toom_cook(m: int, r: int) -> Constants:

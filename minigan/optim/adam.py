@@ -40,23 +40,35 @@ class Adam(Optimizer):
 
     def update(self, theta: Any, g: Any) -> None:
         """The formulas above; g is overwritten."""
+        rate, eps = self.number(self._rate), self.number(self._eps)
         for part in in_cache(theta):
-            self._change(theta[part], g[part], self.m[part], self.v[part])
+            self._change(theta[part], g[part], self.m[part], self.v[part], rate, eps)
 
-    def _change(self, theta: Any, g: Any, m: Any, v: Any) -> None:
+    def _change(self, theta: Any, g: Any, m: Any, v: Any, rate: Any, eps: Any) -> None:
         """Without its factors 1 - beta a running mean takes a pass less; they come in with the others, as numbers."""
-        xp, (beta1, beta2), t = array_namespace(theta), self.betas, self.steps
+        xp, (beta1, beta2) = array_namespace(theta), self.betas
         m *= beta1
         m += g
         v *= beta2
         g *= g
         v += g
-        of_m, of_v = (1 - beta1) / (1 - beta1**t), (1 - beta2) / (1 - beta2**t)  # m_hat = of_m m, v_hat = of_v v
         denominator = xp.sqrt(v, out=g)
-        denominator += self.eps / of_v**0.5
+        denominator += eps
         change = xp.divide(m, denominator, out=g)
-        change *= self.lr * of_m / of_v**0.5
+        change *= rate
         theta -= change
+
+    def _rate(self) -> float:
+        of_m, of_v = self._unbiased()
+        return self.lr * of_m / of_v**0.5
+
+    def _eps(self) -> float:
+        return self.eps / self._unbiased()[1] ** 0.5
+
+    def _unbiased(self) -> tuple[float, float]:
+        """The factors in m_hat = of_m m and v_hat = of_v v."""
+        (beta1, beta2), t = self.betas, self.steps
+        return (1 - beta1) / (1 - beta1**t), (1 - beta2) / (1 - beta2**t)
 
 
 class AdamW(Adam):
@@ -85,5 +97,5 @@ class AdamW(Adam):
 
     def update(self, theta: Any, g: Any) -> None:
         """The decay, then Adam's change, which does not look at theta."""
-        theta *= 1 - self.lr * self.weight_decay
+        theta *= self.number(lambda: 1 - self.lr * self.weight_decay)
         super().update(theta, g)

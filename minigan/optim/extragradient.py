@@ -68,7 +68,7 @@ class ExtraSGD(Extragradient):
 
     def update(self, theta: Any, g: Any) -> None:
         """theta <- theta - lr g."""
-        theta -= self.lr * g
+        theta -= self.number(lambda: self.lr) * g
 
 
 class ExtraAdam(Extragradient, Adam):

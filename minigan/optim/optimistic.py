@@ -28,7 +28,7 @@ class OptimisticSGD(Optimizer):
 
     def update(self, theta: Any, g: Any) -> None:
         """theta <- theta + 2 d_t - d_{t-1}."""
-        change = -self.lr * g
+        change = self.number(lambda: -self.lr) * g
         theta += 2 * change - self.change
         self.change = change
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from minigan.autograd import Tensor
-from minigan.backend import array_namespace, device_of, keep_freed_memory, to_device, to_host
+from minigan.backend import array_namespace, changing, device_of, keep_freed_memory, on_host, to_device, to_host
 from minigan.nn import Parameter, ParameterBuffer
 
 
@@ -61,12 +61,22 @@ class Optimizer:
 
     def descend(self, g: Any) -> None:
         """Count one more flat gradient and change the parameters by it."""
-        self.steps += 1
+        on_host(self._count)
         self.update(self.buffer.data, g)
 
     def update(self, theta: Any, g: Any) -> None:
         """Change the flat parameters `theta` in place, given their flat gradient `g`."""
         raise NotImplementedError
+
+    def number(self, value: Callable[[], float]) -> Any:
+        """The number `value()`, which may change from step to step: a formula must not take it in another way.
+
+        In a captured step it is computed anew, from `self`, before each replay, and stands on the device.
+        """
+        return changing(value, self.buffer.data)
+
+    def _count(self) -> None:
+        self.steps += 1
 
     def zeros(self) -> Any:
         """A flat array of zeros, one for each parameter value."""

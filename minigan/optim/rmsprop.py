@@ -33,7 +33,7 @@ class RMSProp(Optimizer):
 
     def update(self, theta: Any, g: Any) -> None:
         """The formulas above."""
-        beta, v = self.beta, self.v
+        beta, lr, v = self.beta, self.number(lambda: self.lr), self.v
         v *= beta
         v += (1 - beta) * g * g
-        theta -= self.lr * g / (array_namespace(theta).sqrt(v) + self.eps)
+        theta -= lr * g / (array_namespace(theta).sqrt(v) + self.eps)

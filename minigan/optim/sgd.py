@@ -31,7 +31,7 @@ class SGD(Optimizer):
 
     def update(self, theta: Any, g: Any) -> None:
         """The formulas above."""
-        mu, lr, v = self.momentum, self.lr, self.v
+        mu, lr, v = self.momentum, self.number(lambda: self.lr), self.v
         v *= mu
         v -= lr * g
         theta += mu * v - lr * g if self.nesterov else v

@@ -7,15 +7,18 @@ import itertools
 import json
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from minigan.autograd import Tensor
 from minigan.backend import get_device
 from minigan.data import ImageData, PointData, load
 from minigan.errors import CheckpointError, MiniganError, TrainingError
 from minigan.files import atomic_write, lock
 from minigan.training import checkpoint, guard
+from minigan.training.capture import capture_step
 from minigan.training.config import Config, ConfigError, from_dict
 from minigan.training.interrupt import StopRequest, stoppable
 from minigan.training.record import Record, is_finite
@@ -68,23 +71,25 @@ def steps_done(folder: Path) -> int:
     return state[1]["steps"] if state else 0
 
 
-def rehearse(config: Config, data: ImageData | PointData) -> None:
+def rehearse(config: Config, data: ImageData | PointData, capture: bool = False) -> None:
     """Train one step and throw it away, so that what cannot work is refused before anything is written.
 
-    Raises ConfigError for settings that do not go together, such as a model that does not fit the data;
-    MemoryError for a batch that is too large for the device.
+    Raises ConfigError for settings that do not go together, such as a model that does not fit the data; MemoryError
+    for a batch that is too large for the device; DeviceError for steps that shall be captured where there is no GPU.
     """
     try:
         with get_device(config.device).use(), np.errstate(all="ignore"):
-            Trainer(config, data).step()
+            _stepping(Trainer(config, data), capture)()
     except MiniganError:
         raise
     except ValueError as error:
         raise ConfigError(f"these settings do not go together: {error}") from error
 
 
-def train(config: Config, data: ImageData | PointData, folder: Path) -> tuple[Trainer, StopRequest]:
-    """Train in a folder until `config.steps`, from its newest checkpoint if it has one.
+def train(
+    config: Config, data: ImageData | PointData, folder: Path, capture: bool = False
+) -> tuple[Trainer, StopRequest]:
+    """Train in a folder until `config.steps`, from its newest checkpoint if it has one; with `capture` by graphs.
 
     Ctrl-C and SIGTERM end the run after the step at hand; whatever ends it, all that is needed to go on is
     in the folder. Returns the trainer and the request to stop, if there was one.
@@ -94,13 +99,14 @@ def train(config: Config, data: ImageData | PointData, folder: Path) -> tuple[Tr
     """
     try:
         with get_device(config.device).use():
-            return _train(config, data, folder)
+            return _train(config, data, folder, capture)
     except MemoryError as error:  # CuPy's OutOfMemoryError is one
         raise _out_of_memory(error, folder) from error
 
 
-def _train(config: Config, data: ImageData | PointData, folder: Path) -> tuple[Trainer, StopRequest]:
+def _train(config: Config, data: ImageData | PointData, folder: Path, capture: bool) -> tuple[Trainer, StopRequest]:
     trainer = Trainer(config, data)
+    step = _stepping(trainer, capture)
     for part in ("checkpoints", "frames"):
         _make(folder / part)
     with lock(folder), stoppable() as stop, np.errstate(all="ignore"):
@@ -109,7 +115,7 @@ def _train(config: Config, data: ImageData | PointData, folder: Path) -> tuple[T
         record = Record(folder, trainer)
         with _progress_bar(trainer) as bar:
             while trainer.steps < config.steps and not stop:
-                record.add(trainer.step())
+                record.add(step())
                 bar.update()
                 time_to_draw = record.is_time_for_a_frame()
                 time_to_save = trainer.steps % CHECKPOINT_EVERY == 0
@@ -123,6 +129,10 @@ def _train(config: Config, data: ImageData | PointData, folder: Path) -> tuple[T
         _save(record)
         record.draw_pictures()
     return trainer, stop
+
+
+def _stepping(trainer: Trainer, capture: bool) -> Callable[[], dict[str, Tensor]]:
+    return capture_step(trainer) if capture else trainer.step
 
 
 def _go_to_newest(trainer: Trainer, folder: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigan.autograd import Tensor, grad, no_grad
-from minigan.backend import get_device, to_device
+from minigan.backend import changing, from_host, get_device, on_host, to_device
 from minigan.data import Batches, ImageData, PointData
 from minigan.gan import clip_weights, is_analytic, losses, penalties
 from minigan.models import AutoEncoder, models
@@ -70,11 +70,14 @@ class Trainer:
 
         The losses stay on the device; nothing here waits for it.
         """
-        self.set_rates()
+        on_host(self.set_rates)
         shown = UPDATES[self.config.updates](self)
-        self.steps += 1
-        self.average.update(self.generator, self.steps)
+        on_host(self._count)
+        self.average.update(self.generator, lambda: self.steps)
         return shown
+
+    def _count(self) -> None:
+        self.steps += 1
 
     def discriminator_step(self, real: Tensor, fake: Tensor | None = None) -> DiscriminatorPass:
         """Improve the discriminator; the generator, its running statistics included, is left untouched.
@@ -104,7 +107,7 @@ class Trainer:
         (fake,) = self.fakes() if fake is None else (fake,)
         real, fake = self.noisy(real), self.noisy(fake)
         D, penalty = self.discriminator, self.penalty
-        settings = {"rng": self.streams["penalty"], "weight": self.penalty_weight()}
+        settings = {"rng": self.streams["penalty"], "weight": changing(self.penalty_weight, real.data)}
         if self.penalised and self.has_closed_form:
             found = penalty.gradients_with_loss(D, self.loss.discriminator, real, fake, **settings)
             n = len(real)
@@ -161,19 +164,24 @@ class Trainer:
 
     def noisy(self, x: Tensor) -> Tensor:
         """x with the instance noise of this step."""
-        std = self.config.instance_noise * (1 - self.progress)
-        if not std:
+        if not self._noise_std():
             return x
-        noise = self.streams["noise"].standard_normal(x.shape, dtype=np.float32)
-        return x + std * Tensor(to_device(noise, self.device), device=self.device)
+        return x + changing(self._noise_std, x.data) * self.normal(x.shape, self.streams["noise"])
+
+    def _noise_std(self) -> float:
+        return self.config.instance_noise * (1 - self.progress)
 
     def real_batch(self) -> Tensor:
         """The next batch of data."""
-        return Tensor(self.batches.next(), device=self.device)
+        return Tensor(from_host(self.batches.next, self.device), device=self.device)
 
     def latents(self, n: int, rng: np.random.Generator) -> Tensor:
         """n latent vectors from N(0, 1): (n, latent_size)."""
-        return Tensor(rng.standard_normal((n, self.config.latent_size), dtype=np.float32), device=self.device)
+        return self.normal((n, self.config.latent_size), rng)
+
+    def normal(self, shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
+        """Numbers from N(0, 1), drawn on the host."""
+        return Tensor(from_host(lambda: rng.standard_normal(shape, dtype=np.float32), self.device), device=self.device)
 
     def samples(self) -> np.ndarray:
         """What the averaged generator makes of the fixed latents, on the host."""

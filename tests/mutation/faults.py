@@ -22,12 +22,16 @@ CONSTRAINTS = "minigan/gan/constraints.py"
 ENERGY = "minigan/gan/energy.py"
 FGAN = "minigan/gan/fgan.py"
 GAME = "minigan/gan/game.py"
+GRAPHS = "minigan/backend/graphs.py"
 KERNELS = "minigan/gan/kernels.py"
 PENALTIES = "minigan/gan/penalties.py"
 PENALTY = "minigan/gan/penalty.py"
+RECORDING = "minigan/backend/strict/recording.py"
 RELATIVISTIC = "minigan/gan/relativistic.py"
 TOYS = "minigan/gan/toys.py"
 ADAM = "minigan/optim/adam.py"
+CAPTURE = "minigan/training/capture.py"
+CUBLAS = "minigan/backend/cublas.py"
 EXTRAGRADIENT = "minigan/optim/extragradient.py"
 OPTIMISTIC = "minigan/optim/optimistic.py"
 SPECTRAL = "minigan/nn/spectral.py"
@@ -406,7 +410,7 @@ FAULTS = [
     # ------------------------------------------------------------------ gan: penalties
     Fault(PENALTY, "create_graph=True", "create_graph=False", "penalty: a detached term"),
     Fault(PENALTIES, "(1,) * (real.ndim - 1)", "real.shape[1:]", "penalty: one e for each pixel"),
-    Fault(PENALTIES, "rng.random((len(real),)", "rng.random((1,)", "penalty: one e for the whole batch"),
+    Fault(PENALTIES, "_uniform((len(real),)", "_uniform((1,)", "penalty: one e for the whole batch"),
     Fault(
         PENALTIES,
         "return tuple(range(1, x.ndim))",
@@ -427,8 +431,8 @@ FAULTS = [
         "maximum(self.target - _length(gradient), 0.0)",
         "WGAN-LP: small slopes punished in place of large ones",
     ),
-    Fault(PENALTIES, "real.std() * u", "real.std(axis=0) * u", "DRAGAN: one deviation for each value"),
-    Fault(PENALTIES, "rng.random(real.shape)", "rng.standard_normal(real.shape)", "DRAGAN: another noise"),
+    Fault(PENALTIES, "real.std() * _uniform", "real.std(axis=0) * _uniform", "DRAGAN: one deviation for each value"),
+    Fault(PENALTIES, "rng.random(shape)", "rng.standard_normal(shape)", "DRAGAN: another noise"),
     Fault(
         PENALTIES,
         '"""The real samples."""\n        return real',
@@ -493,13 +497,13 @@ FAULTS = [
     # ------------------------------------------------------------------ optim
     Fault(ADAM, "(1 - beta1) / (1 - beta1**t)", "(1 - beta1)", "adam: missing bias correction of the mean"),
     Fault(ADAM, "(1 - beta2) / (1 - beta2**t)", "(1 - beta2)", "adam: missing bias correction of the square"),
-    Fault(ADAM, "self.eps / of_v**0.5", "self.eps", "adam: eps added to another root"),
+    Fault(ADAM, "self.eps / self._unbiased()[1] ** 0.5", "self.eps", "adam: eps added to another root"),
     Fault(ADAM, "        g *= g\n", "", "adam: g for g^2"),
     Fault(ADAM, "xp.sqrt(v, out=g)", "v.copy()", "adam: the square root forgotten"),
     Fault(
         ADAM,
-        "t = array_namespace(theta), self.betas, self.steps",
-        "t = array_namespace(theta), self.betas, self.steps + 1",
+        "t = self.betas, self.steps",
+        "t = self.betas, self.steps + 1",
         "adam: t off by one",
     ),
     Fault("minigan/optim/sgd.py", "v -= lr * g", "v += lr * g", "sgd: uphill"),
@@ -517,22 +521,22 @@ FAULTS = [
     ),
     Fault(
         ADAM,
-        "theta *= 1 - self.lr * self.weight_decay",
+        "theta *= self.number(lambda: 1 - self.lr * self.weight_decay)",
         "g += self.weight_decay * theta",
         "adamw: the decay inside of the gradient",
     ),
     Fault(
         ADAM,
-        "theta *= 1 - self.lr * self.weight_decay",
-        "theta *= 1 - self.weight_decay",
+        "lambda: 1 - self.lr * self.weight_decay",
+        "lambda: 1 - self.weight_decay",
         "adamw: a decay that no schedule reaches",
     ),
     Fault("minigan/optim/rmsprop.py", "v += (1 - beta) * g * g", "v += g * g", "rmsprop: a sum, not a mean"),
     Fault("minigan/optim/rmsprop.py", ".sqrt(v) + self.eps", ".sqrt(v + self.eps)", "rmsprop: eps inside of the root"),
     Fault(
         OPTIMISTIC,
-        "change = -self.lr * g\n        theta += 2 * change - self.change",
-        "change = -self.lr * g\n        theta += 2 * change + self.change",
+        "* g\n        theta += 2 * change - self.change",
+        "* g\n        theta += 2 * change + self.change",
         "optimistic descent: the sign of the past",
     ),
     Fault(
@@ -589,8 +593,8 @@ FAULTS = [
     ),
     Fault(
         "minigan/nn/normalisation.py",
-        "kept * x.dtype.type(1 / (1 - self.p))",
-        "kept * x.dtype.type(1)",
+        "kept * dtype.type(1 / (1 - self.p))",
+        "kept * dtype.type(1)",
         "dropout: not scaled",
     ),
     Fault(
@@ -663,5 +667,44 @@ FAULTS = [
         'if policy == "explicit" and not explicit:',
         'if policy == "explicit" and explicit:',
         "strict: the hidden transfer allowed, the open one refused",
+    ),
+    # ------------------------------------------------------------------ graphs
+    Fault(GRAPHS, "_drawn.append((place, draw()))", "_drawn.append((place, values))", "capture: drawn once for all"),
+    Fault(GRAPHS, "        self.acts.append(act)\n        return", "        return", "capture: a number stays"),
+    Fault(
+        GRAPHS,
+        "        graph.acts.append(act)\n    act()",
+        "        pass\n    act()",
+        "capture: the host stops",
+    ),
+    Fault(GRAPHS, "        yield graph\n    graph.send()", "        yield graph", "capture: nothing sent at first"),
+    Fault(RECORDING, "            root[...] = before\n", "            pass\n", "strict: a capture that runs"),
+    Fault(RECORDING, "                root.fill(np.nan)\n", "                pass\n", "strict: results too early"),
+    Fault(RECORDING, "_Address(value) if is_foreign", "value if is_foreign", "strict: a graph keeps all memory alive"),
+    Fault(CAPTURE, "_array(self.kept)[...] = _array(new)", "pass", "capture: a new array in the place of a state"),
+    Fault(CAPTURE, "Tensor(loss.data.copy())", "Tensor(loss.data)", "capture: losses that the next step overwrites"),
+    Fault(CAPTURE, "yield from _slots_of(trainer.loss", "_slots_of(trainer.loss", "capture: a loss forgotten"),
+    Fault("minigan/training/trainer.py", "on_host(self._count)", "self._count()", "capture: the step stands still"),
+    Fault("minigan/training/trainer.py", "on_host(self.set_rates)", "self.set_rates()", "capture: one rate for all"),
+    Fault("minigan/optim/optimizer.py", "on_host(self._count)", "self._count()", "capture: Adam's t stands still"),
+    Fault(
+        "minigan/optim/optimizer.py",
+        "return changing(value, self.buffer.data)",
+        "return value()",
+        "a baked rate",
+    ),
+    Fault("minigan/ops/conv_bilinear.py", "keep(self.sent[key])", "self.sent[key]", "capture: constants let go"),
+    Fault("minigan/nn/parameter.py", "joined([", "array_namespace(self.data).concatenate([", "nine at once"),
+    Fault(CUBLAS, "b.operation, a.operation, n, m, k", "a.operation, b.operation, n, m, k", "cublas: N for T"),
+    Fault(CUBLAS, "b.operation, a.operation, n, m, k", "b.operation, a.operation, m, n, k", "cublas: sizes exchanged"),
+    Fault(CUBLAS, "by_row if rows > 1 else columns", "columns", "cublas: rows within longer rows"),
+    Fault(CUBLAS, "or by_long >= short", "or True", "cublas: one row that stands for all"),
+    Fault(CUBLAS, "step(m * n), len(c)", "step(0), len(c)", "cublas: all products in one place"),
+    Fault(CUBLAS, "step(b.batch)", "step(k * n)", "cublas: a stack that is not packed"),
+    Fault(
+        "minigan/backend/cuda_graph.py",
+        "                        stream.end_capture()\n                    raise",
+        "                        pass\n                    raise",
+        "a failed capture never ended",
     ),
 ]

@@ -13,5 +13,17 @@ leaves undefined is an error:
 from minigan.backend.strict.array import StrictArray
 from minigan.backend.strict.namespace import xp
 from minigan.backend.strict.policy import Counts, StrictError, TransferError, counting, transfers
+from minigan.backend.strict.recording import Graph, capture, compute
 
-__all__ = ["Counts", "StrictArray", "StrictError", "TransferError", "counting", "transfers", "xp"]
+__all__ = [
+    "Counts",
+    "Graph",
+    "StrictArray",
+    "StrictError",
+    "TransferError",
+    "capture",
+    "compute",
+    "counting",
+    "transfers",
+    "xp",
+]

@@ -19,9 +19,9 @@ from minigan.backend.strict.names import (
     VIEWS,
 )
 from minigan.backend.strict.policy import StrictError
+from minigan.backend.strict.recording import compute
 from minigan.backend.surface import Entry
 
-_ARRAYS = (np.ndarray, np.generic)
 _PLAIN = NUMBERS | {NoneType, EllipsisType, str, slice}
 
 
@@ -44,17 +44,21 @@ def run(name: str, function: Callable, args: Sequence[Any], kwargs: dict[str, An
     """Apply a NumPy function to the memory of strict arrays; `out=` is returned as the object it is."""
     values = [_memory_of(value, name) for value in args]
     options = {key: _memory_of(value, name) for key, value in kwargs.items()}
-    with np.errstate(all="ignore"):  # a device never warns
-        result = function(*values, **options)
-    if name not in ALLOCATIONS and not _is_view(name, result, values):
-        policy.count_launch()
-    if isinstance(result, _ARRAYS):
+    if name in ANSWERS:
+        function = _answering_with_an_array(function)
+    launches = lambda result: name not in ALLOCATIONS and not _is_view(name, result, values)
+    result = compute(name, function, values, options, launches)
+    if isinstance(result, np.ndarray):
         if result.dtype.char in "dD":
             refuse_unasked_float64(name, (*values, *options.values()))
         for given in (*args, *kwargs.values()):
             if type(given) is StrictArray and given._memory is result:
                 return given
-    return wrap(np.asarray(result) if name in ANSWERS else result)
+    return wrap(result)
+
+
+def _answering_with_an_array(function: Callable) -> Callable:
+    return lambda *args, **kwargs: np.asarray(function(*args, **kwargs))
 
 
 def refuse_unasked_float64(name: str, values: Sequence[Any]) -> None:

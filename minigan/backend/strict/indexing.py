@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from types import EllipsisType, NoneType
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from minigan.backend.strict import policy
 from minigan.backend.strict.array import StrictArray, describe, operand
 from minigan.backend.strict.policy import StrictError
+from minigan.backend.strict.recording import compute
 
 _PLAIN = (int, slice, NoneType, EllipsisType, np.integer)
 
@@ -37,12 +39,12 @@ def _index_part(part: Any) -> Any:
 def get_item(array: StrictArray, key: Any) -> StrictArray:
     """`array[key]`: a view for integers and slices (also where NumPy gives a scalar), else a new array."""
     index = memory_index(key)
+    if _is_advanced(index):
+        return StrictArray(compute("x[index]", operator.getitem, (array._memory, index)))
     found = array._memory[index]
     if not isinstance(found, np.ndarray):
         index = index if isinstance(index, tuple) else (index,)
         found = array._memory[(*index, ...)]
-    if _is_advanced(index):
-        policy.count_launch()
     return StrictArray(found)
 
 
@@ -52,9 +54,7 @@ def set_item(array: StrictArray, key: Any, value: Any) -> None:
     written = operand(value, "x[...] = value")
     if _is_advanced(index):
         _refuse_duplicates(array.shape, index)
-    policy.count_launch()
-    with np.errstate(all="ignore"):
-        array._memory[index] = written
+    compute("x[index] = value", operator.setitem, (array._memory, index, written))
 
 
 def _is_advanced(index: Any) -> bool:

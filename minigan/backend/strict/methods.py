@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from minigan.backend.strict import policy
 from minigan.backend.strict.array import NUMBERS, StrictArray, operand, wrap
 from minigan.backend.strict.calls import checked, refuse_unasked_float64
+from minigan.backend.strict.recording import compute
 from minigan.backend.surface import Entry
 
 _ARITHMETIC = (
@@ -44,9 +44,7 @@ def _leaves_to(other: Any) -> bool:
 
 
 def _apply(name: str, function: Callable, *memories: Any) -> Any:
-    policy.count_launch()
-    with np.errstate(all="ignore"):
-        result = function(*memories)
+    result = compute(name, function, memories)
     if result.dtype.char in "dD":
         refuse_unasked_float64(name, memories)
     return wrap(result)
@@ -71,9 +69,7 @@ def _reflected(name: str, function: Callable) -> Callable:
 def _in_place(name: str, function: Callable) -> Callable:
     def update(self: StrictArray, other: Any) -> StrictArray:
         value = operand(other, name)
-        policy.count_launch()
-        with np.errstate(all="ignore"):
-            function(self._memory, value)
+        compute(name, function, (self._memory, value))
         return self
 
     return update

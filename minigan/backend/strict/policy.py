@@ -10,6 +10,7 @@ from dataclasses import dataclass
 POLICIES = ("allow", "explicit", "forbid")
 
 _policy: ContextVar[str] = ContextVar("policy", default="explicit")
+_READ, _SEND = "read it after a replay", "do it before, or let minigan.backend.from_host do it before each replay"
 _counters: ContextVar[tuple[Counts, ...]] = ContextVar("counters", default=())
 
 
@@ -58,6 +59,16 @@ def transfers(policy: str) -> Iterator[None]:
         _policy.reset(token)
 
 
+@contextmanager
+def capturing() -> Iterator[None]:
+    """Permit no transfer inside the block, since a graph cannot hold one."""
+    token = _policy.set("capture")
+    try:
+        yield
+    finally:
+        _policy.reset(token)
+
+
 def count_launch() -> None:
     """Note one computation on the device."""
     for counts in _counters.get():
@@ -66,21 +77,23 @@ def count_launch() -> None:
 
 def to_host(action: str, explicit: bool = False) -> None:
     """Note that `action` reads device memory, or refuse it."""
-    _permit(f"{action} copies from device to host", "minigan.backend.to_host(x) or x.get()", explicit)
+    _permit(f"{action} copies from device to host", "minigan.backend.to_host(x) or x.get()", _READ, explicit)
     for counts in _counters.get():
         counts.d2h += 1
 
 
 def to_device(action: str, explicit: bool = False) -> None:
     """Note that `action` writes device memory from the host, or refuse it."""
-    _permit(f"{action} copies from host to device", "minigan.backend.to_device(x, device)", explicit)
+    _permit(f"{action} copies from host to device", "minigan.backend.to_device(x, device)", _SEND, explicit)
     for counts in _counters.get():
         counts.h2d += 1
 
 
-def _permit(transfer: str, remedy: str, explicit: bool) -> None:
+def _permit(transfer: str, remedy: str, in_capture: str, explicit: bool) -> None:
     policy = _policy.get()
     if policy == "forbid":
         raise TransferError(f"{transfer}, and transfers('forbid') permits none here; move it out of the block")
+    if policy == "capture":
+        raise TransferError(f"{transfer}, and a captured graph cannot; {in_capture}")
     if policy == "explicit" and not explicit:
         raise TransferError(f"{transfer} without saying so; use {remedy}, or avoid it")

@@ -6,11 +6,11 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from minigan.backend.strict import policy
 from minigan.backend.strict.array import StrictArray, operand
 from minigan.backend.strict.calls import refuse_keywords, run
 from minigan.backend.strict.indexing import memory_index
 from minigan.backend.strict.policy import StrictError
+from minigan.backend.strict.recording import compute
 
 _KEYWORDS = frozenset({"out", "dtype", "casting"})
 _REDUCTION_KEYWORDS = {
@@ -46,8 +46,7 @@ class StrictUfunc:
         if operand(a, self.__name__).dtype.char not in types:
             raise StrictError(f"{self.__name__}.at: expected one of the types {types!r}, got {a.dtype}")
         values = () if b is None else (operand(b, self.__name__),)
-        policy.count_launch()
-        self._function.at(a._memory, memory_index(indices), *values)
+        compute(f"{self.__name__}.at", self._function.at, (a._memory, memory_index(indices), *values))
 
     def reduce(self, array: StrictArray, *args: Any, **kwargs: Any) -> StrictArray:
         """Combine all elements along an axis."""
