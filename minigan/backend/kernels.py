@@ -1,0 +1,235 @@
+"""The table of fused kernels: each formula as CUDA text and, below it, in NumPy.
+
+The NumPy function runs on the CPU, and the tests run both and compare. In a text `i` is the number of the place in C
+order and T the dtype of the arrays; numbers come as T too. Sums over many elements are matrix products elsewhere, so
+no text needs anything but its own place. The references write over the arrays that they made themselves.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from minigan.backend.kernel import kernel
+
+# ------------------------------------------------------------------ activations, and their derivatives times g
+
+
+@kernel("T x, T slope", "T y", "y = x > 0 ? x : slope * x;")
+def leaky_relu(x, slope):
+    """x where x > 0, slope x elsewhere, for 0 <= slope <= 1."""
+    if not slope:
+        return np.maximum(x, 0.0)
+    y = np.asarray(slope * x)
+    return np.maximum(x, y, out=y)
+
+
+@kernel("T g, T x, T slope", "T y", "y = x > 0 ? g : slope * g;")
+def leaky_mask(g, x, slope):
+    """g where x > 0, slope g elsewhere."""
+    # The truth value (1 or 0), raised to the slope, is the factor; a `where` takes nine times as long.
+    return g * np.clip((x > 0).astype(g.dtype), slope, 1.0)
+
+
+@kernel("T g, T y", "T dx", "dx = g * (1 - y * y);")
+def tanh_vjp(g, y):
+    """The derivative of y = tanh x, times g."""
+    slope = np.asarray(y * y)
+    slope = np.subtract(1, slope, out=slope)
+    return np.multiply(g, slope, out=slope)
+
+
+@kernel("T x", "T y", "T z = exp(-fabs(x)); y = (x >= 0 ? T(1) : z) / (1 + z);")
+def sigmoid(x):
+    """1 / (1 + exp(-x)), with full relative accuracy in both tails."""
+    z = np.exp(-abs(x))
+    return np.where(x >= 0, 1.0, z) / (1.0 + z)
+
+
+@kernel("T g, T x, T y", "T dx", "T z = exp(-fabs(x)); dx = g * y * ((x <= 0 ? T(1) : z) / (1 + z));")
+def sigmoid_vjp(g, x, y):
+    """The derivative y sigmoid(-x) of y = sigmoid x, times g."""
+    return g * y * sigmoid.reference(-x)
+
+
+@kernel("T x", "T y", "y = max(x, T(0)) + log1p(exp(-fabs(x)));")
+def softplus(x):
+    """log(1 + exp(x)), exact for x of any size."""
+    return np.maximum(x, 0.0) + np.log1p(np.exp(-abs(x)))
+
+
+@kernel("T g, T x", "T dx", "T z = exp(-fabs(x)); dx = g * ((x >= 0 ? T(1) : z) / (1 + z));")
+def softplus_vjp(g, x):
+    """The derivative of softplus, sigmoid x, times g."""
+    return g * sigmoid.reference(x)
+
+
+# ------------------------------------------------------------------ dropout
+
+
+@kernel(
+    "T x, uint16 bits, int32 least, T factor",
+    "T y, T mask",
+    "mask = bits >= least ? factor : T(0); y = x * mask;",
+)
+def dropout(x, bits, least, factor):
+    """x times the mask, which is the factor where a random number is large enough and 0 elsewhere; and the mask."""
+    mask = (bits >= least) * x.dtype.type(factor)
+    return x * mask, mask
+
+
+# ------------------------------------------------------------------ batch norm
+# `total` and `squares` are the sums over all `count` rows of a channel, of x and of (x - mean)^2.
+
+
+@kernel("T x, T total, T count", "T y", "T away = x - total / count; y = away * away;")
+def squared_deviation(x, total, count):
+    """(x - mean)^2."""
+    away = x - total / count
+    return np.multiply(away, away, out=away)
+
+
+@kernel(
+    "T x, T total, T squares, T scale, T shift, T count, T eps",
+    "T y",
+    "y = (x - total / count) * (scale / sqrt(squares / count + eps)) + shift;",
+)
+def batch_norm(x, total, squares, scale, shift, count, eps):
+    """(x - mean) / sqrt(variance + eps), scaled and shifted."""
+    y = x - total / count
+    y *= scale / np.sqrt(squares / count + eps)
+    y += shift
+    return y
+
+
+@kernel(
+    "T g, T x, T total, T squares, T count, T eps",
+    "T y",
+    "y = (x - total / count) * (1 / sqrt(squares / count + eps)) * g;",
+)
+def along_standardized(g, x, total, squares, count, eps):
+    """g times the standardized x."""
+    y = x - total / count
+    y *= 1 / np.sqrt(squares / count + eps)
+    y *= g
+    return y
+
+
+@kernel(
+    "T g, T x, T total, T squares, T g_total, T g_along, T scale, T count, T eps",
+    "T dx",
+    """
+    T inverse = 1 / sqrt(squares / count + eps);
+    T tilt = (x - total / count) * (inverse * g_along / count);
+    dx = (g - (tilt + g_total / count)) * (inverse * scale);
+    """,
+)
+def batch_norm_vjp(g, x, total, squares, g_total, g_along, scale, count, eps):
+    """The derivative of batch norm in x, times g; `g_total` and `g_along` are the sums of g and of g standardized x."""
+    inverse = 1 / np.sqrt(squares / count + eps)
+    dx = x - total / count
+    dx *= inverse * g_along / count
+    dx += g_total / count
+    dx = np.subtract(g, dx, out=dx)
+    dx *= inverse * scale
+    return dx
+
+
+@kernel(
+    "T total, T squares, T count, T momentum",
+    "T mean, T variance",
+    """
+    mean += momentum * (total / count - mean);
+    variance += momentum * (squares / (count - 1) - variance);
+    """,
+)
+def follow_statistics(total, squares, count, momentum, mean, variance):
+    """Let the running mean and variance of the channels follow those of a batch."""
+    mean += momentum * (total / count - mean)
+    variance += momentum * (squares / (count - 1) - variance)
+
+
+# ------------------------------------------------------------------ convolution: pixels and the columns under kernels
+
+_GEOMETRY = "int32 h, int32 w, int32 c, int32 kh, int32 kw, int32 oh, int32 ow, int32 sh, int32 sw, int32 ph, int32 pw"
+
+
+@kernel(
+    f"raw T x, {_GEOMETRY}",
+    "T columns",
+    """
+    const int width = kh * kw * c;
+    const int place = i / width, under = i % width;
+    const int channel = under % c, tap = under / c;
+    const int row = place / ow % oh * sh + tap / kw - ph, column = place % ow * sw + tap % kw - pw;
+    const bool inside = 0 <= row && row < h && 0 <= column && column < w;
+    columns = inside ? x[(((long long)(place / ow / oh) * h + row) * w + column) * c + channel] : T(0);
+    """,
+)
+def im2col(x, h, w, c, kh, kw, oh, ow, sh, sw, ph, pw, columns):
+    """The pixels of x (N, h, w, c), zeros around it, under the kernel at each output pixel: (N oh ow, kh kw c)."""
+    if ph or pw:
+        padded = np.zeros((x.shape[0], h + 2 * ph, w + 2 * pw, c), dtype=x.dtype)
+        padded[:, ph : ph + h, pw : pw + w] = x
+        x = padded
+    by_image, by_row, by_pixel, by_channel = x.strides
+    shape = (x.shape[0], oh, ow, kh, kw, c)
+    strides = (by_image, sh * by_row, sw * by_pixel, by_row, by_pixel, by_channel)
+    columns.reshape(shape)[...] = np.lib.stride_tricks.as_strided(x, shape, strides)
+
+
+@kernel(
+    f"raw T columns, {_GEOMETRY}",
+    "T x",
+    """
+    const int channel = i % c, column = i / c % w + pw, row = i / c / w % h + ph;
+    const int image = i / c / w / h;
+    T sum = 0;
+    for (int a = row % sh; a < kh && a <= row; a += sh) {
+        const int p = (row - a) / sh;
+        if (p >= oh) continue;
+        for (int b = column % sw; b < kw && b <= column; b += sw) {
+            const int q = (column - b) / sw;
+            if (q >= ow) continue;
+            sum += columns[((((long long)image * oh + p) * ow + q) * kh * kw + a * kw + b) * c + channel];
+        }
+    }
+    x = sum;
+    """,
+)
+def col2im(columns, h, w, c, kh, kw, oh, ow, sh, sw, ph, pw, x):
+    """The adjoint of `im2col`: each pixel of x (N, h, w, c) is the sum over the places in the columns that it is at.
+
+    The text gathers, so it needs no atomic additions, and gives the same sum in every run.
+    """
+    shares = columns.reshape(-1, oh, ow, kh, kw, c)
+    padded = np.zeros((x.shape[0], h + 2 * ph, w + 2 * pw, c), dtype=x.dtype)
+    for a, b in itertools.product(range(kh), range(kw)):
+        padded[:, a : a + sh * oh : sh, b : b + sw * ow : sw] += shares[:, :, :, a, b]
+    x[...] = padded[:, ph : ph + h, pw : pw + w]
+
+
+# ------------------------------------------------------------------ optimizers
+
+
+@kernel(
+    "T g, T beta1, T beta2, T rate, T eps",
+    "T theta, T m, T v",
+    """
+    m = beta1 * m + g;
+    v = beta2 * v + g * g;
+    theta -= rate * m / (sqrt(v) + eps);
+    """,
+)
+def adam(g, theta, m, v, beta1, beta2, rate, eps):
+    """Change the weights theta and the sums m and v, all in place: m <- beta1 m + g, v <- beta2 v + g^2."""
+    m *= beta1
+    m += g
+    v *= beta2
+    v += g * g
+    denominator = np.sqrt(v)
+    denominator += eps
+    change = np.divide(m, denominator, out=denominator)
+    change *= rate
+    theta -= change
