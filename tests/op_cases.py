@@ -255,6 +255,15 @@ def _(draw):
     return Case(f, [g], expected, draw(layouts), "jointly")
 
 
+@case_of("dropout")
+def _(draw):
+    p, rng, shape = draw(st.sampled_from([0.0, 0.3, 0.75])), draw(rngs), draw(shapes())
+    bits = np.asarray(rng.integers(0, 2**16, shape, np.uint16))
+    expected = elementwise(lambda x, random: x / (1 - p) if random >= round(p * 65536) else 0.0)
+    f = lambda x: ops.dropout(x, on_device_of(x, bits), p=p)
+    return Case(f, [values(rng, shape)], lambda x: expected(x, bits), draw(layouts), "jointly")
+
+
 @case_of("power")
 def _(draw):
     p = draw(st.sampled_from([-2, -1, -0.5, 0, 0.5, 1, 2, 2.5, 3]))

@@ -2,7 +2,7 @@
 
 from minigan.backend.devices import Device, available_devices, device_of, get_device, to_device, to_host
 from minigan.backend.memory import in_cache, keep_freed_memory
-from minigan.backend.namespaces import array_namespace, is_array
+from minigan.backend.namespaces import array_namespace, is_array, on_device
 from minigan.backend.products import column_sums, matmul
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "is_array",
     "keep_freed_memory",
     "matmul",
+    "on_device",
     "to_device",
     "to_host",
 ]

@@ -44,7 +44,8 @@ def tanh_vjp(g, y):
 def sigmoid(x):
     """1 / (1 + exp(-x)), with full relative accuracy in both tails."""
     z = np.exp(-abs(x))
-    return np.where(x >= 0, 1.0, z) / (1.0 + z)
+    y = np.where(x >= 0, 1.0, z) / (1.0 + z)
+    return y.astype(x.dtype, copy=False)  # of complex x the modulus is real
 
 
 @kernel("T g, T x, T y", "T dx", "T z = exp(-fabs(x)); dx = g * y * ((x <= 0 ? T(1) : z) / (1 + z));")
@@ -169,14 +170,21 @@ _GEOMETRY = "int32 h, int32 w, int32 c, int32 kh, int32 kw, int32 oh, int32 ow, 
 )
 def im2col(x, h, w, c, kh, kw, oh, ow, sh, sw, ph, pw, columns):
     """The pixels of x (N, h, w, c), zeros around it, under the kernel at each output pixel: (N oh ow, kh kw c)."""
-    if ph or pw:
-        padded = np.zeros((x.shape[0], h + 2 * ph, w + 2 * pw, c), dtype=x.dtype)
-        padded[:, ph : ph + h, pw : pw + w] = x
-        x = padded
+    x = _surrounded(x, ph, pw)
     by_image, by_row, by_pixel, by_channel = x.strides
     shape = (x.shape[0], oh, ow, kh, kw, c)
     strides = (by_image, sh * by_row, sw * by_pixel, by_row, by_pixel, by_channel)
     columns.reshape(shape)[...] = np.lib.stride_tricks.as_strided(x, shape, strides)
+
+
+def _surrounded(x, rows, columns):
+    """x (N, H, W, C) within zeros: `rows` above and below, `columns` left and right."""
+    if not rows and not columns:
+        return x
+    n, h, w, c = x.shape
+    padded = np.zeros((n, h + 2 * rows, w + 2 * columns, c), dtype=x.dtype)
+    padded[:, rows : rows + h, columns : columns + w] = x
+    return padded
 
 
 @kernel(

@@ -13,6 +13,7 @@ from minigan.backend import device_of, to_device
 from minigan.checks.case import Case, case, distinct, positive, spread
 
 _ROWS = np.array([0, 2, 2])  # an index that occurs twice
+_BITS = np.random.default_rng(0).integers(0, 2**16, (3, 4), np.uint16)
 
 
 def op_cases() -> list[Case]:
@@ -56,6 +57,7 @@ def _table() -> dict[str, tuple]:
         "sigmoid": (ops.sigmoid, matrix),
         "softplus": (ops.softplus, matrix),
         "leaky_relu": (ops.leaky_relu, matrix),
+        "dropout": (lambda x: ops.dropout(x, _like(x, _BITS), p=0.4), matrix),
         "leaky_mask": (lambda g: ops.leaky_mask(g, _like(g, spread((3, 4), 1)), slope=0.2), matrix),
         "softmax": (ops.softmax, matrix),
         "conv2d": (_with(ops.conv2d, **strided), image, kernel),

@@ -82,7 +82,7 @@ class LayerNorm(Module):
 class Dropout(Module):
     """In training, set each value to 0 with probability p and scale the others by 1 / (1 - p).
 
-    Srivastava et al. 2014. Masks are drawn from `rng` on the host, so one seed gives one run on every device;
+    Srivastava et al. 2014. Random bits are drawn from `rng` on the host, so one seed gives one run on every device;
     16 random bits decide about a value, so p is met to 1 / 2^17.
     """
 
@@ -96,9 +96,8 @@ class Dropout(Module):
         """x of any shape, in the same shape."""
         if not self.training or self.p == 0:
             return x
-        kept = _random_uint16(self.rng, x.shape) >= np.uint16(round(2**16 * self.p))
-        mask = kept * x.dtype.type(1 / (1 - self.p))
-        return x * to_device(mask, x.device)
+        bits = to_device(_random_uint16(self.rng, x.shape), x.device)
+        return ops.dropout(x, bits, p=self.p)
 
     def describe(self) -> str:
         """The probability."""
