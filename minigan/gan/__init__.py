@@ -10,12 +10,12 @@ from minigan.gan.kernels import Cramer, MaximumMeanDiscrepancy
 from minigan.gan.loss import Loss
 from minigan.gan.losses import losses
 from minigan.gan.penalties import (
-    Penalty,
     analytic_gradient_penalty,
     gradient_penalty,
     input_gradient_norm,
     penalties,
 )
+from minigan.gan.penalty import Penalty
 from minigan.gan.relativistic import (
     RelativisticAverage,
     RelativisticAverageLeastSquares,

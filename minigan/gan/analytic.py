@@ -26,169 +26,18 @@ give W_l^T g and g t^T. The cost is that of two passes forward, one backward and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from minigan import nn, ops
-from minigan.autograd import Op, Tensor, grad
+from minigan.autograd import Tensor, grad
 from minigan.autograd.op import recording
 from minigan.autograd.tensor import node
 from minigan.backend import array_namespace, device_of
+from minigan.gan.chain import STEPS, Activation, Linear, Step, last
 from minigan.nn import Module
 
 Array = Any
-
-
-class Linear:
-    """y = W x + b, W x one op that is linear in x and in W: its rule 0 gives W^T g, its rule 1 gives g x^T."""
-
-    lowest = False
-    """Whether no weights lie below: sweep 4 ends here."""
-
-    def __init__(self, layer: Module, op: Op, **settings: Any) -> None:
-        self.op, self.settings = op, settings
-        self.weight, self.bias = layer.weight, layer.bias
-        self.W = layer.weight.data
-
-    def forward(self, a: Array) -> Array:
-        """W a + b."""
-        self.a = a
-        y = self.op(a, self.W, **self.settings)
-        if self.bias is not None:
-            y += self.bias.data
-        return y
-
-    def backward(self, g: Array) -> Array:
-        """W^T g."""
-        self.g = g
-        return self.op.vjp(0, g, None, (self.a, self.W), self.settings)
-
-    def tangent(self, t: Array) -> Array:
-        """W t; notes g t^T."""
-        self.gradients = [(self.weight, self.op.vjp(1, self.g, None, (t, self.W), self.settings))]
-        return self.op(t, self.W, **self.settings)
-
-    def backward_again(self, r: Array | None) -> Array | None:
-        """W^T r; notes r a^T and the sum of r."""
-        if r is None:
-            return None
-        self.gradients.append((self.weight, self.op.vjp(1, r, None, (self.a, self.W), self.settings)))
-        if self.bias is not None:
-            self.gradients.append((self.bias, r.sum(axis=tuple(range(r.ndim - 1)))))
-        return None if self.lowest else self.op.vjp(0, r, None, (self.a, self.W), self.settings)
-
-
-class Activation:
-    """y = phi(x), element by element; `derivatives(x)` gives phi, phi' and phi'' (None if it is 0 everywhere)."""
-
-    gradients = ()
-
-    def __init__(self, derivatives: Callable[[Array], tuple[Array, Array, Array | None]]) -> None:
-        self.derivatives = derivatives
-
-    def forward(self, a: Array) -> Array:
-        """phi(a)."""
-        y, self.slope, self.curvature = self.derivatives(a)
-        return y
-
-    def backward(self, g: Array) -> Array:
-        """phi'(a) g."""
-        if self.curvature is not None:
-            self.curvature *= g
-        g *= self.slope
-        return g
-
-    def tangent(self, t: Array) -> Array:
-        """phi'(a) t."""
-        if self.curvature is not None:
-            self.curvature *= t
-        t *= self.slope
-        return t
-
-    def backward_again(self, r: Array | None) -> Array | None:
-        """phi'(a) r + phi''(a) g t."""
-        if r is None:
-            return self.curvature
-        r *= self.slope
-        if self.curvature is not None:
-            r += self.curvature
-        return r
-
-
-class Reshaping:
-    """The same values in another shape; one length may be -1."""
-
-    gradients = ()
-
-    def __init__(self, *shape: int) -> None:
-        self.shape = shape
-
-    def forward(self, a: Array) -> Array:
-        """To the shape of the output."""
-        self.input_shape = a.shape
-        return a.reshape(a.shape[0], *self.shape)
-
-    def backward(self, g: Array) -> Array:
-        """To the shape of the input."""
-        return g.reshape(self.input_shape)
-
-    def tangent(self, t: Array) -> Array:
-        """To the shape of the output."""
-        return t.reshape(t.shape[0], *self.shape)
-
-    def backward_again(self, r: Array | None) -> Array | None:
-        """To the shape of the input."""
-        return None if r is None else r.reshape(self.input_shape)
-
-
-def leaky(s: Array, slope: float) -> tuple[Array, Array, None]:
-    """phi' is 1 where s > 0 and the slope elsewhere, phi'' is 0."""
-    d = (s > 0).astype(s.dtype)
-    array_namespace(s).clip(d, slope, 1.0, out=d)  # a `maximum` takes four times as long
-    return s * d, d, None
-
-
-def tanh(s: Array) -> tuple[Array, Array, Array]:
-    """phi' = 1 - phi^2."""
-    y = ops.tanh(s)
-    d = 1 - y * y
-    return y, d, -2 * y * d
-
-
-def sigmoid(s: Array) -> tuple[Array, Array, Array]:
-    """phi' = phi(s) phi(-s)."""
-    y, z = ops.sigmoid(s), ops.sigmoid(-s)
-    d = y * z
-    return y, d, d * (z - y)
-
-
-def softplus(s: Array) -> tuple[Array, Array, Array]:
-    """phi' is the sigmoid."""
-    d = ops.sigmoid(s)
-    return ops.softplus(s), d, d * ops.sigmoid(-s)
-
-
-Step = Linear | Activation | Reshaping
-
-STEPS: dict[type[Module], Callable[[Any], Step]] = {
-    nn.Dense: lambda layer: Linear(layer, ops.matrix_product),
-    nn.Conv2d: lambda layer: Linear(layer, ops.conv2d, stride=layer.stride, padding=layer.padding),
-    nn.ConvTranspose2d: lambda layer: Linear(
-        layer,
-        ops.conv_transpose2d,
-        stride=layer.stride,
-        padding=layer.padding,
-        output_padding=layer.output_padding,
-    ),
-    nn.Flatten: lambda layer: Reshaping(-1),
-    nn.Reshape: lambda layer: Reshaping(*layer.shape),
-    nn.LeakyReLU: lambda layer: Activation(lambda s: leaky(s, layer.slope)),
-    nn.ReLU: lambda layer: Activation(lambda s: leaky(s, 0.0)),
-    nn.Tanh: lambda layer: Activation(tanh),
-    nn.Sigmoid: lambda layer: Activation(sigmoid),
-    nn.Softplus: lambda layer: Activation(softplus),
-}
-"""What each layer is in the four sweeps. A class derived from one of these may compute anything: it is not in here."""
 
 
 def is_analytic(critic: Any) -> bool:
@@ -221,32 +70,56 @@ def layers(critic: Module) -> Iterator[Module]:
         yield critic
 
 
+class Sweeps(NamedTuple):
+    """What the four sweeps give, all of it constant."""
+
+    penalty: Tensor
+    gradients: list[Tensor]
+    """Of the loss, if there is one, and the penalty together, in the order of the parameters."""
+    loss: Tensor | None
+    logits: Tensor
+    """Of the judged samples."""
+
+
 def weight_gradients(
-    critic: Module, x: Array, cost: Callable[[Tensor], Tensor], weight: float
-) -> tuple[Tensor, list[Tensor]]:
-    """P = weight * mean(cost(J)) at the points x (N, ...), and its gradients with respect to critic.parameters().
+    critic: Module,
+    points: Array,
+    cost: Callable[[Tensor], Tensor],
+    weight: float,
+    judged: Sequence[Array] = (),
+    loss: Callable[[Tensor], Tensor] | None = None,
+) -> Sweeps:
+    """P = weight * mean(cost(J)) at the points, a loss of other samples' logits, and the gradients of their sum.
+
+    The samples that the loss judges go with the points through sweeps 1 and 2, which are their pass forward and their
+    pass backward: g_L is the derivative of the loss by their logits. g a^T is then their share of the gradient.
 
     Args:
         critic: one for which `is_analytic` holds.
-        x: an array on the critic's device.
-        cost: what the samples pay, (N,), for their slopes (N, ...).
+        points: an array (M, ...) on the critic's device.
+        cost: what the samples pay, (M,), for their slopes (M, ...).
         weight: a factor.
+        judged: batches (N, ...) for the loss; none by default.
+        loss: the loss, a scalar, of their logits, one after the other.
     """
-    steps = _steps(critic)
-    a = x
+    steps, n = _steps(critic), sum(map(len, judged))
+    a = array_namespace(points).concatenate([*judged, points]) if n else points
     for step in steps:
         a = step.forward(a)
-    g = array_namespace(a).ones_like(a)
+    logits, g = a[:n], array_namespace(a).ones_like(a)
+    if n:
+        loss_value, g[:n] = _value_and_slope(loss, logits)
     for step in reversed(steps):
-        g = step.backward(g)
-    value, v = _mean_and_slope(cost, g)
+        g = step.backward(g, n)
+    value, v = _value_and_slope(lambda J: ops.mean(cost(J)), last(g, len(points)))
+    curved = any(isinstance(step, Activation) and step.curvature is not None for step in steps)
     t = weight * v
     for step in steps:
-        t = step.tangent(t)
+        t = step.tangent(t, n, curved)
     r = None
     for step in reversed(steps):
         r = step.backward_again(r)
-    return node(weight * value), _gather(critic, steps)
+    return Sweeps(node(weight * value), _gather(critic, steps), node(loss_value) if n else None, node(logits))
 
 
 def _steps(critic: Module) -> list[Step]:
@@ -258,13 +131,13 @@ def _steps(critic: Module) -> list[Step]:
     return steps
 
 
-def _mean_and_slope(cost: Callable[[Tensor], Tensor], J: Array) -> tuple[Array, Array]:
-    """mean(cost(J)) and its derivative with respect to J."""
+def _value_and_slope(f: Callable[[Tensor], Tensor], x: Array) -> tuple[Array, Array]:
+    """f(x), a scalar, and its derivative with respect to x."""
     with recording(True):
-        J = Tensor(J, requires_grad=True, device=device_of(J))
-        value = ops.mean(cost(J))
-    (v,) = grad(value, [J])
-    return value.data, v.data
+        x = Tensor(x, requires_grad=True, device=device_of(x))
+        value = f(x)
+    (slope,) = grad(value, [x])
+    return value.data, slope.data
 
 
 def _gather(critic: Module, steps: list[Step]) -> list[Tensor]:

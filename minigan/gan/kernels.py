@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from minigan.autograd import Tensor
 from minigan.gan.loss import Critic, Loss
-from minigan.gan.penalties import refuse_mixed_samples
+from minigan.gan.penalty import refuse_mixed_samples
 from minigan.ops import exp, mean, norm
 from minigan.ops import sum as sum_
 

@@ -52,6 +52,9 @@ class Bilinear:
         origin: (oh, ow), how many pixels before the image the first tile begins.
     """
 
+    samples_axis = 1
+    """Along which axis of a prepared image or output the samples lie, one after the other."""
+
     def __init__(self, geometry: Geometry, tile: int | None) -> None:
         """`tile` is m for Toom-Cook; None for the Fourier algorithm, where the whole output is one tile."""
         self.geometry = geometry

@@ -16,6 +16,9 @@ class Direct:
     `of_image`, `of_kernel` and `of_output` prepare the operands, each of which two of the maps share.
     """
 
+    samples_axis = 0
+    """Along which axis of a prepared image or output the samples lie, one after the other."""
+
     def __init__(self, geometry: Geometry) -> None:
         self.geometry = geometry
 

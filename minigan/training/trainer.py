@@ -103,10 +103,17 @@ class Trainer:
         """The gradients of the discriminator's loss and penalty at a batch of real and one of (new) fake samples."""
         (fake,) = self.fakes() if fake is None else (fake,)
         real, fake = self.noisy(real), self.noisy(fake)
+        D, penalty = self.discriminator, self.penalty
+        settings = {"rng": self.streams["penalty"], "weight": self.penalty_weight()}
+        if self.penalised and self.has_closed_form:
+            found = penalty.gradients_with_loss(D, self.loss.discriminator, real, fake, **settings)
+            n = len(real)
+            return DiscriminatorPass(found.gradients, found.loss, found.penalty, found.logits[:n], found.logits[n:])
         real_logits, fake_logits = self.judge(real, fake)
         d_loss = self.loss.discriminator(real_logits, fake_logits)
-        penalty, gradients = self._penalised(d_loss, real, fake)
-        return DiscriminatorPass(gradients, d_loss, penalty, real_logits, fake_logits)
+        sloped = self.loss.witness(D, real, fake) if self.penalised else D
+        paid = penalty(sloped, real, fake, **settings)
+        return DiscriminatorPass(grad(d_loss + paid, D.parameters()), d_loss, paid, real_logits, fake_logits)
 
     def judge(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """The logits of both: in one pass where the discriminator treats each sample alone."""
@@ -133,18 +140,6 @@ class Trainer:
                 real_logits = D(self.noisy(real)) if self.loss.compares else None
             g_loss = self.loss.generator(fake_logits, real_logits) + self.loss.generator_penalty(D, fake)
         return grad(g_loss, G.parameters()), g_loss
-
-    def _penalised(self, d_loss: Tensor, real: Tensor, fake: Tensor) -> tuple[Tensor, Sequence[Tensor | None]]:
-        """The penalty, and the gradients of the discriminator's loss with it."""
-        D, parameters = self.discriminator, self.discriminator.parameters()
-        settings = {"rng": self.streams["penalty"], "weight": self.penalty_weight()}
-        if self.penalised and self.has_closed_form:
-            penalty, of_penalty = self.penalty.gradients(D, real, fake, **settings)
-            of_loss = grad(d_loss, parameters)
-            return penalty, [g + h for g, h in zip(of_loss, of_penalty, strict=True)]
-        sloped = self.loss.witness(D, real, fake) if self.penalised else D
-        penalty = self.penalty(sloped, real, fake, **settings)
-        return penalty, grad(d_loss + penalty, parameters)
 
     def set_rates(self) -> None:
         """Learning rates as the schedule wants them at this step."""
