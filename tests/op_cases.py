@@ -354,6 +354,16 @@ def _(draw):
     return Case(lambda x: ops.standardize(x, **settings), [x], lambda x: standardized(x, **settings), draw(layouts))
 
 
+@case_of("batch_norm")
+def _(draw):
+    shape, rng = draw(shapes(min_dims=2, min_side=1)), draw(rngs)
+    settings = {"eps": draw(st.sampled_from([1e-5, 0.1]))}
+    axes = tuple(range(len(shape) - 1))
+    inputs = [distinct(rng, shape), *(values(rng, shape[-1:]) for _ in range(2))]
+    expected = lambda x, scale, shift: standardized(x, axes, **settings) * scale + shift
+    return Case(lambda *xs: ops.batch_norm(*xs, **settings), inputs, expected, draw(layouts))
+
+
 # --------------------------------------------------------------------- movement
 
 

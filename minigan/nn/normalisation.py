@@ -8,7 +8,7 @@ import numpy as np
 
 from minigan import ops
 from minigan.autograd import Tensor
-from minigan.backend import to_device
+from minigan.backend import kernels, to_device
 from minigan.nn.module import Module, check_rng
 from minigan.nn.parameter import Parameter
 
@@ -45,10 +45,9 @@ class BatchNorm(Module):
         count = math.prod(x.shape[:-1])
         if count < 2:
             raise ValueError(f"BatchNorm: one value for each channel ({x.shape}) has no variance; use a larger batch")
-        y, mean, variance = ops.batch_norm(x, self.weight, self.bias, eps=self.eps)
+        y = ops.batch_norm(x, self.weight, self.bias, eps=self.eps)
         if not self.frozen:
-            self.running_mean += self.momentum * (mean - self.running_mean)
-            self.running_variance += self.momentum * (variance * (count / (count - 1)) - self.running_variance)
+            kernels.follow_statistics(*y.kept, count, self.momentum, self.running_mean, self.running_variance)
         return y
 
     def describe(self) -> str:

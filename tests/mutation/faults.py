@@ -193,8 +193,8 @@ FAULTS = [
     ),
     Fault(
         "minigan/ops/normalisation.py",
-        "standardize(x, axes=tuple(range(x.ndim - 1))",
-        "standardize(x, axes=(0,)",
+        'tuple(range(x.ndim - 1)), "eps"',
+        '(0,), "eps"',
         "batch norm: each pixel on its own",
     ),
     # ------------------------------------------------------------------ autograd
@@ -558,15 +558,15 @@ FAULTS = [
     ),
     Fault("minigan/nn/initialisers.py", "math.sqrt(2 / fan_in)", "2 / fan_in", "he: variance for standard deviation"),
     Fault(
-        "minigan/nn/normalisation.py",
-        "(variance * (count / (count - 1)) - self",
-        "(variance - self",
+        "minigan/backend/kernels.py",
+        "(squares / (count - 1) - variance)\n",
+        "(squares / count - variance)\n",
         "batch norm: the biased variance",
     ),
     Fault(
         "minigan/nn/normalisation.py",
-        "self.momentum * (mean - self.running_mean)",
-        "(1 - self.momentum) * (mean - self.running_mean)",
+        "*y.kept, count, self.momentum,",
+        "*y.kept, count, 1 - self.momentum,",
         "batch norm: the other meaning of momentum",
     ),
     Fault(
