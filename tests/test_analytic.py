@@ -7,12 +7,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from minigan import Tensor, grad, nn, no_grad
-from minigan.autograd import Op
 from minigan.autograd.gradcheck import numerical_derivative
 from minigan.backend import get_device
 from minigan.backend.strict import counting, transfers
-from minigan.gan import analytic_gradient_penalty, input_gradient_norm, is_analytic, penalties
+from minigan.gan import analytic_gradient_penalty, input_gradient_norm, is_analytic, losses, penalties
 from minigan.gan.analytic import STEPS
+from minigan.gan.linear_maps import ConvolutionMap, DenseMap, TransposedMap
+from minigan.ops.conv_algorithms import ALGORITHMS, choose
 from minigan.ops.conv_geometry import conv_output_size, conv_transpose_output_size
 
 PIECEWISE_LINEAR = [nn.LeakyReLU, nn.ReLU, lambda: nn.LeakyReLU(0.7)]
@@ -188,6 +189,72 @@ def test_a_network_without_weights_or_layers(device):
         check_against_double_backward(D, shape, "r1", device, 3)
 
 
+def check_with_loss(D, shape, name, loss, device, n, m):
+    """The loss of n real and m fake samples together with the penalty, against autograd over both."""
+    prepared(D, device)
+    real, fake = normal((n, *shape), device, seed=1), normal((m, *shape), device, seed=2)
+    before, one, other = snapshot(D), rng(n), rng(n)
+    judged = D(real), D(fake)
+    d_loss = losses[loss].discriminator(*judged)
+    penalty = penalties[name](D, real, fake, rng=one, weight=0.7)
+    expected = grad(d_loss + penalty, D.parameters())
+    found = penalties[name].gradients_with_loss(D, losses[loss].discriminator, real, fake, rng=other, weight=0.7)
+    assert one.bit_generator.state == other.bit_generator.state
+    assert (found.loss.op, found.loss.requires_grad, found.loss.shape) == (None, False, ())
+    assert found.loss.item() == pytest.approx(d_loss.item(), rel=1e-12, abs=1e-13)
+    assert found.penalty.item() == pytest.approx(penalty.item(), rel=1e-12, abs=1e-13)
+    np.testing.assert_allclose(
+        found.logits.numpy(), np.concatenate([y.numpy() for y in judged]), rtol=1e-12, atol=1e-12
+    )
+    slopes = [np.zeros(p.shape) if g is None else g.numpy() for p, g in zip(D.parameters(), expected, strict=True)]
+    scale = max([1.0, *(np.abs(s).max() for s in slopes)])
+    for p, g, s in zip(D.parameters(), found.gradients, slopes, strict=True):
+        assert (g.shape, g.dtype, g.device) == (p.shape, p.dtype, device)
+        np.testing.assert_allclose(g.numpy(), s, rtol=0, atol=1e-12 * scale)
+    assert_same(snapshot(D), before)
+    np.testing.assert_array_equal(real.numpy(), normal((n, *shape), device, seed=1).numpy())
+    np.testing.assert_array_equal(fake.numpy(), normal((m, *shape), device, seed=2).numpy())
+
+
+LOSSES = ["wasserstein", "non-saturating", "relativistic-average"]
+
+
+@pytest.mark.parametrize("name", SLOPED)
+@drawing(15)
+@given(drawn=dense_critics(), n=st.integers(1, 4), loss=st.sampled_from(LOSSES))
+def test_a_loss_with_a_penalty_for_dense_critics(name, device, drawn, n, loss):
+    check_with_loss(*drawn, name, loss, device, n, n)
+
+
+@pytest.mark.parametrize("name", SLOPED)
+@drawing(10)
+@given(drawn=image_critics(), n=st.integers(1, 3), loss=st.sampled_from(LOSSES))
+def test_a_loss_with_a_penalty_for_convolutional_critics(name, device, drawn, n, loss):
+    check_with_loss(*drawn, name, loss, device, n, n)
+
+
+@pytest.mark.parametrize("make", PIECEWISE_LINEAR + CURVED)
+@pytest.mark.parametrize(("name", "n", "m"), [("r1", 3, 5), ("r2", 3, 5), ("dragan", 4, 2), ("wgan-gp", 3, 3)])
+def test_a_loss_of_batches_of_two_sizes(name, n, m, make, device):
+    check_with_loss(example_critic(device, make), (12,), name, "wasserstein", device, n, m)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_loss_with_a_penalty_by_every_convolution_algorithm(algorithm, device, monkeypatch):
+    monkeypatch.setattr(
+        "minigan.ops.convolution.choose", lambda name, *sizes, **more: choose(algorithm, *sizes, **more)
+    )
+    for make in (nn.LeakyReLU, nn.Tanh):
+        check_with_loss(example_critic(device, make), (12,), "wgan-gp", "non-saturating", device, 3, 3)
+
+
+def test_layers_used_twice_and_layers_without_weights_with_a_loss(device):
+    r = rng()
+    shared = nn.Dense(3, 3, rng=r)
+    D = nn.Sequential(nn.Tanh(), shared, nn.ReLU(), shared, nn.Softplus(), nn.Dense(3, 1, rng=r))
+    check_with_loss(D, (3,), "wgan-gp", "non-saturating", device, 4, 4)
+
+
 # Against central differences
 
 
@@ -320,15 +387,38 @@ def test_no_transfer_but_that_of_the_random_numbers_and_fewer_launches():
         assert closed.launches < twice.launches or make is nn.Tanh  # curvature takes a fourth sweep
 
 
-def test_the_fourth_sweep_is_for_curved_activations_alone(monkeypatch):
-    """Two products for each of the 4 linear layers; two more for the 3 with curvature above, but one for the lowest."""
-    used, vjp = [], Op.vjp
-    monkeypatch.setattr(Op, "vjp", lambda op, *args: used.append(op.name) or vjp(op, *args))
+def products_of(monkeypatch, gradients):
+    """How often a linear layer meets a gradient, in W^T g or in g a^T, while `gradients()` are computed."""
+    count = 0
+
+    def counted(method):
+        def call(*args):
+            nonlocal count
+            count += 1
+            return method(*args)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        for kind in (DenseMap, ConvolutionMap, TransposedMap):
+            for name in ("adjoint", "weight_gradient"):
+                patch.setattr(kind, name, counted(getattr(kind, name)))
+        gradients()
+    return count
+
+
+@pytest.mark.parametrize("with_loss", [False, True])
+def test_the_fourth_sweep_is_for_curved_activations_alone(with_loss, monkeypatch):
+    """Two products for each of the 4 linear layers; two more for the 3 with curvature above, but one for the lowest.
+
+    A loss beside the penalty costs no further product.
+    """
     for make, products in {nn.LeakyReLU: 8, nn.Tanh: 8 + 5}.items():
-        used.clear()
         device = get_device("cpu")
-        penalties["r1"].gradients(example_critic(device, make), *batches(device), rng=rng())
-        assert sum(name in ("conv2d", "conv_transpose2d", "matrix_product") for name in used) == products
+        D, (real, fake) = example_critic(device, make), batches(device)
+        loss = [losses["wasserstein"].discriminator] if with_loss else []
+        method = penalties["r1"].gradients_with_loss if with_loss else penalties["r1"].gradients
+        assert products_of(monkeypatch, lambda: method(D, *loss, real, fake, rng=rng())) == products  # noqa: B023
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -12,7 +12,8 @@ def matmul(a: Any, b: Any) -> Any:
     """The product of two matrices (2-D @ 2-D) or of two equally long stacks of them (3-D @ 3-D)."""
     if a.ndim == b.ndim == 2:
         if a.shape[1] == b.shape[0]:
-            return array_namespace(a).matmul(a, b)
+            # An outer product, as behind a single logit, is no work for a BLAS, which takes several times as long.
+            return a * b if a.shape[1] == 1 else array_namespace(a).matmul(a, b)
     elif a.ndim == b.ndim == 3:
         (batch, _, inner), (batch_b, inner_b, _) = a.shape, b.shape
         if inner == inner_b and batch == batch_b:

@@ -16,6 +16,7 @@ class Fault:
 
 
 ANALYTIC = "minigan/gan/analytic.py"
+CHAIN = "minigan/gan/chain.py"
 CLASSICAL = "minigan/gan/classical.py"
 CONSTRAINTS = "minigan/gan/constraints.py"
 ENERGY = "minigan/gan/energy.py"
@@ -23,6 +24,7 @@ FGAN = "minigan/gan/fgan.py"
 GAME = "minigan/gan/game.py"
 KERNELS = "minigan/gan/kernels.py"
 PENALTIES = "minigan/gan/penalties.py"
+PENALTY = "minigan/gan/penalty.py"
 RELATIVISTIC = "minigan/gan/relativistic.py"
 TOYS = "minigan/gan/toys.py"
 ADAM = "minigan/optim/adam.py"
@@ -402,7 +404,7 @@ FAULTS = [
         "the witness upside down",
     ),
     # ------------------------------------------------------------------ gan: penalties
-    Fault(PENALTIES, "create_graph=True", "create_graph=False", "penalty: a detached term"),
+    Fault(PENALTY, "create_graph=True", "create_graph=False", "penalty: a detached term"),
     Fault(PENALTIES, "(1,) * (real.ndim - 1)", "real.shape[1:]", "penalty: one e for each pixel"),
     Fault(PENALTIES, "rng.random((len(real),)", "rng.random((1,)", "penalty: one e for the whole batch"),
     Fault(
@@ -411,7 +413,7 @@ FAULTS = [
         "return tuple(range(x.ndim))",
         "penalty: the norm over the whole batch",
     ),
-    Fault(PENALTIES, "critic(x).sum()", "mean(critic(x))", "penalty: gradients smaller by the batch size"),
+    Fault(PENALTY, "critic(x).sum()", "mean(critic(x))", "penalty: gradients smaller by the batch size"),
     Fault(
         PENALTIES,
         "(_length(gradient) - self.target) ** 2",
@@ -440,18 +442,28 @@ FAULTS = [
     Fault(PENALTIES, "concatenate([real, fake])", "concatenate([real, real])", "R1 + R2: twice R1"),
     Fault(ANALYTIC, "t = weight * v", "t = v", "closed form: gradients without the weight"),
     Fault(
-        ANALYTIC,
+        CHAIN,
         "if r is None:\n            return self.curvature",
         "if r is None:\n            return None",
         "closed form: the fourth sweep forgotten",
     ),
     Fault(
-        ANALYTIC,
-        "vjp(1, r, None, (self.a, self.W)",
-        "vjp(1, r, None, (r, self.W)",
+        CHAIN,
+        "self.map.weight_gradient(self.points, r)",
+        "self.map.weight_gradient(r, r)",
         "closed form: r r^T in place of r a^T",
     ),
-    Fault(ANALYTIC, "return y, d, -2 * y * d", "return y, d, -2 * y", "closed form: the second derivative of tanh"),
+    Fault(
+        CHAIN,
+        "points.copy() if curved else None",
+        "points",
+        "closed form: the tangents in place of the points in the fourth sweep",
+    ),
+    Fault(
+        CHAIN, "_sum_over_positions(g[:judged])", "_sum_over_positions(g)", "closed form: points in the loss's biases"
+    ),
+    Fault(PENALTY, "loss(logits[:n], logits[n:])", "loss(logits[n:], logits[:n])", "a penalised loss: swapped labels"),
+    Fault(CHAIN, "return y, d, -2 * y * d", "return y, d, -2 * y", "closed form: the second derivative of tanh"),
     # ------------------------------------------------------------------ gan: constraints, games
     Fault(
         CONSTRAINTS,
