@@ -357,11 +357,17 @@ def _(draw):
 @case_of("batch_norm")
 def _(draw):
     shape, rng = draw(shapes(min_dims=2, min_side=1)), draw(rngs)
-    settings = {"eps": draw(st.sampled_from([1e-5, 0.1]))}
-    axes = tuple(range(len(shape) - 1))
-    inputs = [distinct(rng, shape), *(values(rng, shape[-1:]) for _ in range(2))]
-    expected = lambda x, scale, shift: standardized(x, axes, **settings) * scale + shift
-    return Case(lambda *xs: ops.batch_norm(*xs, **settings), inputs, expected, draw(layouts))
+    eps, slope, axes = draw(st.sampled_from([1e-5, 0.1])), draw(st.sampled_from([1.0, 0.3, 0.0])), range(len(shape) - 1)
+    scale, shift = values(rng, shape[-1:]), values(rng, shape[-1:])
+    if slope != 1:  # far from the kink: each channel lies on one side of it
+        shift += 6 * np.sign(shift)
+
+    def expected(x, scale, shift):
+        y = standardized(x, tuple(axes), eps) * scale + shift
+        return np.where(y > 0, y, slope * y)
+
+    f = lambda *xs: ops.batch_norm(*xs, eps=eps, slope=slope)
+    return Case(f, [distinct(rng, shape), scale, shift], expected, draw(layouts))
 
 
 # --------------------------------------------------------------------- movement

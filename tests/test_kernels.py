@@ -74,6 +74,7 @@ def geometries(rng, dtype, channels=2, samples=3):
 
 CASES = {
     "leaky_relu": lambda *of: itertools.chain(elementwise(1, 0.2)(*of), elementwise(1, 0.0)(*of)),
+    "leaky_relu_and_slope": lambda *of: itertools.chain(elementwise(1, 0.2)(*of), elementwise(1, 0.0)(*of)),
     "leaky_mask": elementwise(2, 0.3),
     "tanh_vjp": elementwise(2),
     "sigmoid": elementwise(1),
@@ -86,10 +87,14 @@ CASES = {
     ),
     "squared_deviation": lambda *of: ((x, total, count) for x, total, _, count in statistics(*of)),
     "batch_norm": lambda *of: (
-        (x, total, squares, channels(*of), channels(*of), count, 0.1) for x, total, squares, count in statistics(*of)
+        (x, total, squares, channels(*of), channels(*of), count, 0.1, slope)
+        for slope in (1.0, 0.3, 0.0)
+        for x, total, squares, count in statistics(*of)
     ),
     "along_standardized": lambda *of: (
-        (values(of[0], x.shape, of[1]), x, total, squares, count, 0.1) for x, total, squares, count in statistics(*of)
+        (values(of[0], x.shape, of[1]), x, values(of[0], x.shape, of[1]), total, squares, count, 0.1, slope)
+        for slope in (1.0, 0.3, 0.0)
+        for x, total, squares, count in statistics(*of)
     ),
     "batch_norm_vjp": lambda *of: (
         (values(of[0], x.shape, of[1]), x, total, squares, *(channels(*of) for _ in range(3)), count, 0.1)

@@ -291,6 +291,20 @@ def test_batch_norm_and_layer_norm(device):
     mg.gradcheck(bent(ops.layer_norm), tensors([x, scale, shift], device), order=3)
 
 
+@pytest.mark.parametrize("slope", [0.0, 0.3])
+def test_batch_norm_with_a_slope_is_batch_norm_and_a_leaky_relu(slope, device):
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal((5, 3, 2, 4)), *rng.standard_normal((2, 4))]
+    xs, u = tensors(arrays, device), to_device(rng.standard_normal((5, 3, 2, 4)), device)
+    fused, plain = ops.batch_norm(*xs, slope=slope), ops.leaky_relu(ops.batch_norm(*xs), slope=slope)
+    assert 0.2 < (plain.numpy() > 0).mean() < 0.7
+    np.testing.assert_array_equal(fused.numpy(), plain.numpy())
+    for create_graph in (False, True):
+        gradients = [mg.grad(y, xs, mg.Tensor(u, device=device), create_graph=create_graph) for y in (fused, plain)]
+        for found, wanted in zip(*gradients, strict=True):
+            assert_close(found.data, wanted.data)
+
+
 OPERATORS = {
     "a + b": operator.add,
     "a - b": operator.sub,
@@ -533,7 +547,7 @@ def defaults(function):
 
 REDUCTION = {"axis": None, "keepdims": False}
 DEFAULTS = {
-    "batch_norm": {"eps": 1e-5},
+    "batch_norm": {"eps": 1e-5, "slope": 1.0},
     "concatenate": {"axis": 0},
     "conv2d": {"stride": 1, "padding": 0, "algorithm": None},
     "conv2d_weight": {"stride": 1, "padding": 0, "algorithm": None},

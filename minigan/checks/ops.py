@@ -63,7 +63,7 @@ def _table() -> dict[str, tuple]:
         "conv2d": (_with(ops.conv2d, **strided), image, kernel),
         "conv_transpose2d": (_with(ops.conv_transpose2d, output_padding=(0, 1), **strided), features, kernel),
         "conv2d_weight": (_with(ops.conv2d_weight, kernel_size=(3, 2), **strided), image, features),
-        "batch_norm": (ops.batch_norm, spread((4, 2, 3)), positive((3,), 1), spread((3,), 2)),
+        "batch_norm": (_with(ops.batch_norm, slope=0.2), spread((4, 2, 3)), positive((3,), 1), spread((3,), 2)),
         "standardize": (lambda x: ops.standardize(x, axes=(0,)), spread((5, 3))),
     }
 

@@ -35,17 +35,18 @@ class BatchNorm(Module):
         self.running_mean = to_device(np.zeros(channels, dtype=np.float32), device)
         self.running_variance = to_device(np.ones(channels, dtype=np.float32), device)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x (N, ..., channels), in the same shape."""
+    def forward(self, x: Tensor, slope: float = 1.0) -> Tensor:
+        """x (N, ..., channels), in the same shape; with the `slope` of a leaky ReLU behind it, that too is applied."""
         if x.shape[-1] != self.channels:
             raise ValueError(f"BatchNorm: expected {self.channels} channels on the last axis, got shape {x.shape}")
         if not self.training:
             scale = self.weight / ops.sqrt(self.running_variance + self.eps)
-            return (x - self.running_mean) * scale + self.bias
+            y = (x - self.running_mean) * scale + self.bias
+            return y if slope == 1 else ops.leaky_relu(y, slope=slope)
         count = math.prod(x.shape[:-1])
         if count < 2:
             raise ValueError(f"BatchNorm: one value for each channel ({x.shape}) has no variance; use a larger batch")
-        y = ops.batch_norm(x, self.weight, self.bias, eps=self.eps)
+        y = ops.batch_norm(x, self.weight, self.bias, eps=self.eps, slope=slope)
         if not self.frozen:
             kernels.follow_statistics(*y.kept, count, self.momentum, self.running_mean, self.running_variance)
         return y

@@ -7,6 +7,7 @@ from typing import Any
 
 from minigan.autograd import keeping_op
 from minigan.backend import array_namespace, column_sums, kernels
+from minigan.ops.activations import leaky_mask
 from minigan.ops.reductions import mean, standard_deviation
 from minigan.ops.shape import fit
 
@@ -26,16 +27,17 @@ def standardize(x, *, axes, eps=1e-5):
 
 
 @keeping_op
-def batch_norm(x, scale, shift, *, eps=1e-5):
+def batch_norm(x, scale, shift, *, eps=1e-5, slope=1.0):
     """Standardize each channel (last axis) over the batch and all positions, then scale and shift.
 
-    Ioffe and Szegedy 2015, algorithm 1. x (N, ..., C), `scale` (gamma) and `shift` (beta) (C,). Keeps for each channel
-    the sum of x and that of (x - mean)^2, both (C,), for the backward pass and for running statistics.
+    Ioffe and Szegedy 2015, algorithm 1. x (N, ..., C), `scale` (gamma) and `shift` (beta) (C,). The leaky ReLU that
+    mostly comes next is taken in the same pass if its `slope` is given. Keeps for each channel the sum of x and that
+    of (x - mean)^2, both (C,), for the backward pass and for running statistics.
     """
     count = math.prod(x.shape[:-1])
     total = _channel_sums(x)
     squares = _channel_sums(kernels.squared_deviation(x, total, count))
-    return kernels.batch_norm(x, total, squares, scale, shift, count, eps), (total, squares)
+    return kernels.batch_norm(x, total, squares, scale, shift, count, eps, slope), (total, squares)
 
 
 def layer_norm(x: Any, scale: Any, shift: Any, *, eps: float = 1e-5) -> Any:
@@ -66,35 +68,38 @@ def _(g, y, kept, wanted, x, *, axes, eps=1e-5):
     return (dx,)
 
 
-batch_norm.vjps(
-    lambda g, y, x, scale, shift, *, eps=1e-5: standardize.vjp(
-        0, g * scale, _standardized(x, eps), (x,), _over(x, eps)
-    ),
-    lambda g, y, x, scale, shift, *, eps=1e-5: fit(g * _standardized(x, eps), scale),
-    lambda g, y, x, scale, shift, *, eps=1e-5: fit(g, shift),
-)
+def _batch_norm_vjp(g, y, x, scale, shift, *, eps=1e-5, slope=1.0):
+    g, axes = _unbent(g, y, slope) * scale, tuple(range(x.ndim - 1))
+    return standardize.vjp(0, g, standardize(x, axes=axes, eps=eps), (x,), {"axes": axes, "eps": eps})
+
+
+def _scale_vjp(g, y, x, scale, shift, *, eps=1e-5, slope=1.0):
+    return fit(_unbent(g, y, slope) * standardize(x, axes=tuple(range(x.ndim - 1)), eps=eps), scale)
+
+
+def _shift_vjp(g, y, x, scale, shift, *, eps=1e-5, slope=1.0):
+    return fit(_unbent(g, y, slope), shift)
+
+
+def _unbent(g, y, slope):
+    """The gradient before the leaky ReLU, which bends where y does, since it keeps signs."""
+    return g if slope == 1 else leaky_mask(g, y, slope=slope)
+
+
+batch_norm.vjps(_batch_norm_vjp, _scale_vjp, _shift_vjp)
 
 
 @batch_norm.array_vjp
-def _(g, y, kept, wanted, x, scale, shift, *, eps=1e-5):
+def _(g, y, kept, wanted, x, scale, shift, *, eps=1e-5, slope=1.0):
     """The sums that the gradient in x needs are the gradients of the scale and the shift."""
     total, squares = kept
     count = math.prod(x.shape[:-1])
-    of_shift = _channel_sums(g)
-    of_scale = _channel_sums(kernels.along_standardized(g, x, total, squares, count, eps))
+    g, along = kernels.along_standardized(g, x, y, total, squares, count, eps, slope)
+    of_scale, of_shift = _channel_sums(along), _channel_sums(g)
     if not wanted[0]:
         return None, of_scale, of_shift
     dx = kernels.batch_norm_vjp(g, x, total, squares, of_shift, of_scale, scale, count, eps)
     return dx, of_scale, of_shift
-
-
-def _over(x: Any, eps: float) -> dict[str, Any]:
-    """The settings of `standardize` for a batch norm."""
-    return {"axes": tuple(range(x.ndim - 1)), "eps": eps}
-
-
-def _standardized(x: Any, eps: float) -> Any:
-    return standardize(x, **_over(x, eps))
 
 
 def _channel_sums(x: Any) -> Any:

@@ -195,8 +195,8 @@ FAULTS = [
     ),
     Fault(
         "minigan/ops/normalisation.py",
-        'tuple(range(x.ndim - 1)), "eps"',
-        '(0,), "eps"',
+        "* scale, tuple(range(x.ndim - 1))",
+        "* scale, (0,)",
         "batch norm: each pixel on its own",
     ),
     # ------------------------------------------------------------------ autograd
