@@ -115,6 +115,16 @@ def test_a_step_reads_nothing_from_the_device_and_sends_only_what_was_drawn(pena
     assert counts.h2d == 3 * 2 + 2
 
 
+def test_how_many_launches_a_step_is():
+    """On a GPU each costs microseconds, however small the arrays: the part of its speed that shows without one."""
+    trainer = tiny_trainer(model="tutorial", device="strict")
+    trainer.average.update = lambda network, t: None
+    trainer.step()  # the rows of ones for sums are made once
+    with counting() as counts:
+        trainer.step()
+    assert counts.launches == 164
+
+
 # --- the algorithm
 
 
