@@ -7,7 +7,7 @@ Floors, each importing only from those below: `backend`, `autograd`, `ops`, `nn`
 """
 
 from minigan import autograd, backend, gan, nn, ops, optim
-from minigan.autograd import Tensor, grad, gradcheck, no_grad
+from minigan.autograd import Tensor, from_dlpack, grad, gradcheck, no_grad
 from minigan.errors import MiniganError
 
 __version__ = "0.1.0"
@@ -17,6 +17,7 @@ __all__ = [
     "Tensor",
     "autograd",
     "backend",
+    "from_dlpack",
     "gan",
     "grad",
     "gradcheck",

@@ -41,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MiniganError as error:
         return _fail(str(error), USAGE if isinstance(error, UsageError | DeviceError) else FAILURE)
     except MemoryError as error:
-        return _fail(f"out of memory ({error}); ask for less, such as a smaller --batch-size or --n", FAILURE)
+        reason = str(error) or type(error).__name__
+        return _fail(f"out of memory ({reason}); ask for less, such as a smaller --batch-size or --n", FAILURE)
     except OSError as error:
         return _fail(f"cannot go on: {error}; check the path and the disk", FAILURE)
 
@@ -108,6 +109,7 @@ def _add_sample(commands: argparse._SubParsersAction) -> None:
     sample.add_argument("--n", type=int, default=64, help="how many (default 64)")
     sample.add_argument("--seed", type=int, default=0)
     sample.add_argument("--interpolate", action="store_true", help="rows that walk from one random latent to another")
+    sample.add_argument("--device", help="cpu, cuda, cuda:1, ... or strict (default: MINIGAN_DEVICE, else cpu)")
     sample.add_argument("-o", "--output", help="the PNG file (default: RUN/sample-SEED.png)")
     sample.set_defaults(command=_sample)
 
@@ -201,6 +203,7 @@ def _run(config, data, make_folder) -> int:
 
 
 def _sample(options: argparse.Namespace) -> int:
+    from minigan.backend import get_device
     from minigan.training.sampling import save_interpolation, save_samples
 
     if options.n < 1 or options.seed < 0:
@@ -208,7 +211,7 @@ def _sample(options: argparse.Namespace) -> int:
     folder = Path(options.run)
     path = folder / f"sample-{options.seed}.png" if options.output is None else Path(options.output)
     draw = save_interpolation if options.interpolate else save_samples
-    draw(folder, path, n=options.n, seed=options.seed)
+    draw(folder, path, n=options.n, seed=options.seed, device=get_device(options.device))
     print(path)
     return 0
 

@@ -91,6 +91,21 @@ def test_numpy_and_item_copy_to_the_host(device):
     assert type(x.item()) is float
 
 
+def test_to_moves_constants_copies_only_where_it_must_and_refuses_leaves(device):
+    here = mg.Tensor(np.array([1.0, 2.0]), device=device)
+    for name in ("cpu", "strict", device.name):
+        moved = here.to(name)
+        assert moved.device == get_device(name)
+        assert_equal(moved, [1.0, 2.0])
+        assert (moved.data is here.data) == (name == device.name)
+        assert not moved.requires_grad
+    x = variable([1.0], device)
+    for recorded in (x, x * 2):
+        with pytest.raises(TypeError, match=r"requires a gradient; move \.detach\(\), or make the leaf there: "):
+            recorded.to(device)
+    assert_equal((x * 2).detach().to("cpu"), [2.0])
+
+
 def test_detach_shares_the_data_and_ends_the_graph(device):
     x = variable([1.0, 2.0], device)
     y = (x * x).detach()

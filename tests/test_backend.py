@@ -6,10 +6,11 @@ import pickle
 import subprocess
 import sys
 import warnings
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
 import numpy as np
 import pytest
+from fake_cupy import FakeDevice, install_cupy
 from helpers import drawing
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +18,6 @@ from hypothesis import strategies as st
 from minigan.backend import (
     Device,
     array_namespace,
-    available_devices,
     device_of,
     get_device,
     is_array,
@@ -85,52 +85,6 @@ def test_importing_the_backend_and_using_the_cpu_imports_neither_cupy_nor_strict
 # ------------------------------------------------------------------- devices
 
 
-class FakeDevice:
-    """Stands for `cupy.cuda.Device`: remembers which one is current."""
-
-    current = 0
-
-    def __init__(self, index):
-        self.id = index
-
-    def __enter__(self):
-        self.outer, FakeDevice.current = FakeDevice.current, self.id
-
-    def __exit__(self, *error):
-        FakeDevice.current = self.outer
-
-
-class FakeArray:
-    """Stands for `cupy.ndarray`: lives on the device that was current when it was made."""
-
-    def __init__(self, values):
-        self.values = np.array(values)
-        self.device = FakeDevice(FakeDevice.current)
-
-    def get(self):
-        return self.values.copy()
-
-
-FakeArray.__module__ = "cupy"
-
-
-def install_cupy(monkeypatch, gpus, available=None):
-    cupy = ModuleType("cupy")
-    cupy.ndarray = FakeArray
-    cupy.asarray = FakeArray
-    cupy.cuda = SimpleNamespace(
-        is_available=available or (lambda: gpus > 0),
-        runtime=SimpleNamespace(getDeviceCount=lambda: gpus),
-        Device=FakeDevice,
-    )
-    monkeypatch.setitem(sys.modules, "cupy", cupy)
-    return cupy
-
-
-def raise_driver_error():
-    raise RuntimeError("cudaErrorInsufficientDriver")
-
-
 @pytest.mark.parametrize("name", ["cpu", "strict"])
 def test_devices_without_cuda_need_no_cupy(monkeypatch, name):
     monkeypatch.setitem(sys.modules, "cupy", None)
@@ -162,35 +116,6 @@ def test_unknown_devices_are_refused_with_the_valid_names(monkeypatch, name):
     with pytest.raises(DeviceError) as caught:
         get_device(name)
     assert str(caught.value).startswith("expected the device 'cpu', 'cuda', 'cuda:N' or 'strict', got " + repr(name))
-
-
-@pytest.mark.parametrize("name", ["cuda", "cuda:0", "cuda:3"])
-def test_cuda_without_cupy_names_the_extras(monkeypatch, name):
-    monkeypatch.setitem(sys.modules, "cupy", None)
-    with pytest.raises(DeviceError, match=rf"for device {name}, .*'minigan\[cuda12\]'.*'minigan\[cuda13\]'"):
-        get_device(name)
-    assert available_devices() == ["cpu", "strict"]
-
-
-@pytest.mark.parametrize("available", [lambda: False, raise_driver_error])
-def test_cupy_without_a_gpu_is_no_cuda_device(monkeypatch, available):
-    install_cupy(monkeypatch, gpus=1, available=available)
-    with pytest.raises(DeviceError, match=r"expected a GPU for device 'cuda'.*nvidia-smi.*device 'cpu'"):
-        get_device("cuda")
-    assert available_devices() == ["cpu", "strict"]
-
-
-def test_cuda_devices_are_those_that_exist(monkeypatch):
-    cupy = install_cupy(monkeypatch, gpus=2)
-    assert get_device("cuda") == get_device("cuda:0") == get_device("cuda:00")
-    assert get_device("cuda:1").name == "cuda:1"
-    assert get_device("cuda:1").namespace is cupy
-    assert available_devices() == ["cpu", "strict", "cuda:0", "cuda:1"]
-    with pytest.raises(DeviceError, match=r"got device 'cuda:2', but there are 2 GPUs here; use a number from 0 to 1"):
-        get_device("cuda:2")
-    install_cupy(monkeypatch, gpus=1)
-    with pytest.raises(DeviceError, match=r"there is 1 GPU here"):
-        get_device("cuda:1")
 
 
 def test_cuda_arrays_are_recognised_moved_and_brought_back(monkeypatch):

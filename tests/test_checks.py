@@ -139,7 +139,7 @@ def test_a_rule_that_is_wrong_at_second_order_only(monkeypatch):
 def test_a_penalty_that_no_gradient_passes(monkeypatch):
     """The classical mistake: the inner gradient without create_graph is a constant."""
     constant = lambda output, inputs, create_graph: grad(output, inputs)
-    monkeypatch.setattr(sys.modules["minigan.gan.penalties"], "grad", constant)
+    monkeypatch.setattr(sys.modules["minigan.gan.penalty"], "grad", constant)
     rows = named(run_checks(order=1, only=["penalty"]))
     assert {name for name, row in rows.items() if row.failure} == {
         f"{name} ({how})" for name in gan.penalties if name != "none" for how in ("alone", "whole critic loss")

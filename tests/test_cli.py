@@ -17,6 +17,7 @@ from tiny_runs import tree
 
 import minigan
 from minigan import cli, files
+from minigan.backend.strict import counting
 from minigan.cli import main
 from minigan.files import load_archive, save_archive
 from minigan.training import checkpoint, run
@@ -151,6 +152,20 @@ def test_samples_depend_on_the_seed_alone_and_change_nothing_else(place, kind):
     assert tree(place / "run") == before
 
 
+@pytest.mark.parametrize("kind", [[], ["--interpolate"]])
+def test_samples_are_the_same_on_every_device(place, monkeypatch, kind):
+    first = picture(*kind, "-o", "a.png")
+    with counting() as counts:
+        assert picture(*kind, "-o", "b.png", "--device", "cpu") == first
+        assert counts.launches == 0
+        assert picture(*kind, "-o", "c.png", "--device", "strict") == first
+        assert counts.launches > 0
+    monkeypatch.setenv("MINIGAN_DEVICE", "strict")
+    with counting() as counts:
+        assert picture(*kind, "-o", "d.png") == first
+        assert counts.launches > 0
+
+
 @pytest.mark.parametrize(("n", "columns", "rows"), [(1, 1, 1), (5, 3, 2), (64, 8, 8), (300, 18, 17)])
 def test_as_many_samples_are_drawn_as_asked_for(place, n, columns, rows):
     picture("--n", n, "-o", "a.png")
@@ -253,6 +268,8 @@ def test_a_reader_that_goes_away_is_no_crash(finished):
         ("sample run --n 0", ["--n of at least 1"]),
         ("sample run --n -3", ["--n of at least 1"]),
         ("sample run --seed -1", ["--seed of at least 0"]),
+        ("sample run --device nonsense", ["got 'nonsense'"]),
+        ("gradcheck tanh --device nonsense", ["got 'nonsense'"]),
     ],
 )
 def test_wrong_usage_is_exit_code_2(place, capsys, arguments, parts):

@@ -82,8 +82,8 @@ CASES = {
     "softplus": elementwise(1),
     "softplus_vjp": elementwise(2),
     "dropout": lambda rng, dtype: (
-        (values(rng, shape, dtype), rng.integers(0, 2**16, shape, np.uint16), least, 1.25)
-        for shape, least in zip([(7,), (3, 40), (4, 3, 50)], [0, 2**16, 9000], strict=True)
+        (values(rng, shape, dtype), rng.integers(0, high, shape, np.uint16), least, 1.25)
+        for shape, high, least in [((7,), 2**16, 0), ((3, 4), 2**16, 2**16), ((4, 3, 50), 2**16, 9000), ((40,), 5, 2)]
     ),
     "squared_deviation": lambda *of: ((x, total, count) for x, total, _, count in statistics(*of)),
     "batch_norm": lambda *of: (

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_cupy import OutOfMemoryError
 from tiny_runs import differing, snapshot, tiny_config, tiny_data, tree
 
 import minigan
 from minigan.cli import main
 from minigan.files import load_archive
-from minigan.ops import convolution
-from minigan.ops.conv_algorithms import choose
 from minigan.training import checkpoint, record, run, train
 from minigan.training.record import read_metrics
 from minigan.training.run import load_config
@@ -99,15 +98,20 @@ def test_the_command_line_resumes_with_more_steps(tmp_path, capsys):
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
 
-def test_a_run_goes_on_exactly_on_another_device(tmp_path, monkeypatch):
-    # A device takes another algorithm for convolutions; only with the same one are the bits the same.
-    monkeypatch.setattr(convolution, "choose", lambda name, *sizes: choose("winograd-2", *sizes))
-    train(tiny_config(steps=4), tiny_data(), tmp_path / "whole")
-    train(tiny_config(steps=2), tiny_data(), tmp_path / "parts")
+@pytest.mark.usefixtures("one_algorithm")
+@pytest.mark.parametrize(("first", "then"), [("cpu", "strict"), ("strict", "cpu")])
+@pytest.mark.parametrize("name", ["images", "dropout", "critic steps and penalty"])
+def test_a_run_goes_on_exactly_on_another_device(tmp_path, name, first, then):
+    data, chosen = RUNS[name]
+    whole, _ = train(tiny_config(data, steps=4, **chosen), tiny_data(data), tmp_path / "whole")
+    train(tiny_config(data, steps=2, device=first, **chosen), tiny_data(data), tmp_path / "parts")
     assert steps_saved(tmp_path / "parts") == 2
-    train(tiny_config(steps=4, device="strict"), tiny_data(), tmp_path / "parts")
-    left, right = (load_archive(newest(tmp_path / name))[0] for name in ("whole", "parts"))
+    parts, _ = train(tiny_config(data, steps=4, device=then, **chosen), tiny_data(data), tmp_path / "parts")
+    assert {p.device.name for p in parts.generator.parameters()} == {then}
+    assert differing(snapshot(whole), snapshot(parts)) == []
+    left, right = (load_archive(newest(tmp_path / folder))[0] for folder in ("whole", "parts"))
     assert differing(left, right) == []
+    assert (tmp_path / "whole" / "metrics.csv").read_bytes() == (tmp_path / "parts" / "metrics.csv").read_bytes()
 
 
 def test_steps_taken_after_the_checkpoint_leave_no_rows_or_frames_behind(tmp_path):
@@ -127,6 +131,71 @@ def test_settings_that_do_not_fit_the_checkpoint_replace_nothing(tmp_path):
     with pytest.raises(minigan.MiniganError, match="does not fit"):
         train(tiny_config(model="dense"), tiny_data(), tmp_path)
     assert tree(tmp_path) == before
+
+
+# --- memory that runs out
+
+
+def without_memory_at(monkeypatch, step, error):
+    """In this step no memory is left once the discriminator has moved."""
+    generator_gradients = run.Trainer.generator_gradients
+
+    def fail(trainer, real):
+        if trainer.steps == step - 1:
+            raise error
+        return generator_gradients(trainer, real)
+
+    monkeypatch.setattr(run.Trainer, "generator_gradients", fail)
+
+
+OUT_OF_MEMORY = {
+    "of a gpu": (OutOfMemoryError("Out of memory allocating 512 bytes"), "Out of memory allocating 512 bytes"),
+    "of the host": (MemoryError("Unable to allocate 1. GiB"), "Unable to allocate 1. GiB"),
+    "of python": (MemoryError(), "MemoryError"),
+}
+
+
+@pytest.mark.usefixtures("one_algorithm")
+@pytest.mark.parametrize(("device", "other"), [("cpu", "strict"), ("strict", "cpu")])
+@pytest.mark.parametrize("kind", OUT_OF_MEMORY)
+def test_a_run_that_finds_no_memory_says_so_and_goes_on_exactly(tmp_path, monkeypatch, capsys, kind, device, other):
+    error, reason = OUT_OF_MEMORY[kind]
+    whole, folder = tmp_path / "whole", tmp_path / "run"
+    monkeypatch.setattr(run, "CHECKPOINT_EVERY", 2)
+    settings = ["train", "digits", "--batch-size", "4", "--steps", "7"]
+    assert main([*settings, "--out", str(whole), "--device", other]) == 0
+    with monkeypatch.context() as patch:
+        without_memory_at(patch, 6, error)
+        capsys.readouterr()
+        assert main([*settings, "--out", str(folder), "--device", device]) == 1
+    expected = (
+        f"minigan: out of memory ({reason}); step_00000004.npz is kept: go on from it with --resume {folder}, once "
+        "more memory is free or on another --device, or start a new run with a smaller --batch-size\n"
+    )
+    assert capsys.readouterr().err == expected
+    assert steps_saved(folder) == 4
+    assert len(read_metrics(folder / "metrics.csv")) == 4
+    assert main(["train", "--resume", str(folder), "--device", other]) == 0
+    assert_same_run(whole, folder)
+
+
+def test_a_run_that_finds_no_memory_early_begins_again(tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "run"
+    settings = ["train", "digits", "--batch-size", "4", "--steps", "3", "--out", str(folder)]
+    with monkeypatch.context() as patch:
+        without_memory_at(patch, 1, MemoryError("too much"))
+        assert main(settings) == 1
+    expected = "minigan: out of memory (too much); ask for less, such as a smaller --batch-size or --n\n"
+    assert capsys.readouterr().err == expected
+    assert not folder.exists()
+    with monkeypatch.context() as patch:
+        without_memory_at(patch, 3, MemoryError("too much"))
+        assert main(settings) == 1
+    expected = "before a checkpoint was written; start again with a smaller --batch-size\n"
+    assert capsys.readouterr().err == "minigan: out of memory (too much), " + expected
+    assert steps_saved(folder) == 0
+    assert main(["train", "--resume", str(folder)]) == 0
+    assert steps_saved(folder) == 3
 
 
 # --- processes that are stopped from outside

@@ -40,11 +40,11 @@ def check(workload: Workload, peers: dict[str, Callable]) -> dict[str, float]:
     return found
 
 
-def difference(workload: Workload, peer: Callable, dtype: str) -> float:
-    """The largest difference |ours - theirs| / |theirs|, ours computed in that dtype, of the losses and of the
-    gradients of each player's step; |.| is the Euclidean norm over all its parameters.
+def difference(workload: Workload, peer: Callable, dtype: str, device: str = "cpu") -> float:
+    """The largest difference |ours - theirs| / |theirs|, ours computed in that dtype and on that device, of the losses
+    and of the gradients of each player's step; |.| is the Euclidean norm over all its parameters.
     """
-    trainer = make_trainer(workload)
+    trainer = make_trainer(workload, device=device)
     for network in (trainer.generator, trainer.discriminator):
         _tame(network, smooth=dtype == "float32")
     theirs = peer(workload, trainer.generator, trainer.discriminator)
@@ -102,7 +102,7 @@ def _share_numbers(trainer: Trainer, theirs: Any, dtype: str) -> None:
 
     for network in (trainer.generator, trainer.discriminator):
         network.to(dtype=dtype)
-    trainer.latents = lambda count, rng: Tensor(latents(count, of_ours).astype(dtype))
+    trainer.latents = lambda count, rng: Tensor(latents(count, of_ours).astype(dtype), device=trainer.device)
     trainer.batches.next = itertools.cycle([x.astype(dtype) for x in trainer.batches.kept]).__next__
     for network in (theirs.G, theirs.D):
         network.double()

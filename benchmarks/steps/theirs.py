@@ -16,17 +16,17 @@ Tensor = torch.Tensor
 
 class Written:
     """As tutorials have it: the discriminator is called for each batch, and in the generator's step its weight
-    gradients are computed too, and thrown away.
+    gradients are computed too, and thrown away. `device` is PyTorch's name of where all of it lives, data included.
     """
 
-    def __init__(self, workload: Workload, G: nn.Sequential, D: nn.Sequential) -> None:
-        self.config, self.shape = workload.config(), workload.shape
-        self.G, self.D = twin(G, (workload.latent_size,)), twin(D, workload.shape)
-        self.real = itertools.cycle([torch.from_numpy(channels_first(x)) for x in workload.batches()])
+    def __init__(self, workload: Workload, G: nn.Sequential, D: nn.Sequential, device: str = "cpu") -> None:
+        self.config, self.shape, self.device = workload.config(), workload.shape, device
+        self.G, self.D = twin(G, (workload.latent_size,)).to(device), twin(D, workload.shape).to(device)
+        self.real = itertools.cycle([torch.from_numpy(channels_first(x)).to(device) for x in workload.batches()])
         self.prepare(workload)
         self.g_optimizer, self.d_optimizer = self.optimizer(self.G), self.optimizer(self.D)
         self.bce = torch.nn.BCEWithLogitsLoss()
-        self.ones, self.zeros = torch.ones(workload.batch, 1), torch.zeros(workload.batch, 1)
+        self.ones, self.zeros = (make(workload.batch, 1, device=device) for make in (torch.ones, torch.zeros))
 
     def prepare(self, workload: Workload) -> None:
         """Nothing to prepare."""
@@ -44,7 +44,7 @@ class Written:
     def critic_step(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         self.d_optimizer.zero_grad()
         d_loss = self.d_loss(*self.judge(real, fake))
-        penalty = self.penalty(real, fake) if self.config.penalty == "wgan-gp" else torch.zeros(())
+        penalty = self.penalty(real, fake) if self.config.penalty == "wgan-gp" else torch.zeros((), device=self.device)
         (d_loss + penalty).backward()
         self.d_optimizer.step()
         return {"d_loss": d_loss, "penalty": penalty}
@@ -75,15 +75,15 @@ class Written:
         return 10 * ((gradient.flatten(1).norm(dim=1) - 1) ** 2).mean()
 
     def latents(self, batches: int = 1) -> Tensor:
-        return torch.randn(batches * self.config.batch_size, self.config.latent_size)
+        return torch.randn(batches * self.config.batch_size, self.config.latent_size, device=self.device)
 
     def mixture(self, real: Tensor) -> Tensor:
         """How much of each point between a pair is real."""
-        return torch.rand(len(real), *(1 for _ in self.shape))
+        return torch.rand(len(real), *(1 for _ in self.shape), device=self.device)
 
 
 class Expert(Written):
-    """All that PyTorch offers an eager step on a CPU: the discriminator frozen in the generator's step, real and
+    """All that PyTorch offers an eager step: the discriminator frozen in the generator's step, real and
     generated samples judged together and all fakes made at once where no batch norm forbids it, no graph for the
     fakes of the critic, fused Adam, and channels last where that helps.
     """

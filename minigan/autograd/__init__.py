@@ -4,7 +4,7 @@ from minigan.autograd.complex_step import NotAnalyticError, complex_step_derivat
 from minigan.autograd.grad import grad
 from minigan.autograd.gradcheck import GradcheckError, gradcheck
 from minigan.autograd.op import Op, keeping_op, no_grad, op, registry
-from minigan.autograd.tensor import Tensor, constant
+from minigan.autograd.tensor import Tensor, constant, from_dlpack
 
 __all__ = [
     "GradcheckError",
@@ -13,6 +13,7 @@ __all__ = [
     "Tensor",
     "complex_step_derivative",
     "constant",
+    "from_dlpack",
     "grad",
     "gradcheck",
     "keeping_op",

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from minigan.autograd.tensor import Tensor, constant, node
+from minigan.backend import device_of, is_array
+from minigan.errors import DeviceError
 
 registry: dict[str, Op] = {}
 """Every op of the library by name; the tests enumerate it, so an op without a proof fails the suite."""
@@ -101,8 +103,9 @@ class Op:
         try:
             y = self.forward(*arrays, **settings)
         except Exception as error:
+            error = _several_devices(arrays, error) or error
             error.add_note(f"in {self.name}({_describe(arrays, settings)})")
-            raise
+            raise error
         kept = None
         if self.keeps:
             y, kept = y
@@ -131,6 +134,19 @@ def keeping_op(forward: Callable[..., Any]) -> Op:
 def _plain(value: Any) -> Any:
     """A NumPy scalar as a Python number, everything else as it is."""
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _several_devices(arrays: list, error: Exception) -> DeviceError | None:
+    """The error that names the devices, where arrays of several met; CuPy's own names two types."""
+    devices = sorted({device_of(a).name for a in arrays if is_array(a) and not isinstance(a, np.generic)})
+    if len(devices) < 2 or isinstance(error, DeviceError):
+        return None
+    several = DeviceError(
+        f"expected arrays of one device, got some on {' and some on '.join(devices)}; move them with x.to(device), "
+        "a network with network.to(device)"
+    )
+    several.__cause__ = error
+    return several
 
 
 def _describe(arrays: list, settings: dict) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigan.backend import Device, device_of, get_device, is_array, to_device, to_host
+from minigan.backend import Device, device_of, dlpack, get_device, is_array, to_device, to_host
 
 _creation = itertools.count()
 
@@ -73,6 +73,18 @@ class Tensor:
         """The same data (not copied) as a constant: no gradient flows through it."""
         return node(self.data)
 
+    def to(self, device: str | Device) -> Tensor:
+        """The same values as a constant on a device; not copied if they are there already.
+
+        Raises TypeError if this tensor requires a gradient, which would not find its way back.
+        """
+        if self.requires_grad:
+            raise TypeError(
+                "to(device) makes a constant, but this tensor requires a gradient; move .detach(), or make the leaf "
+                "there: Tensor(x.data, requires_grad=True, device=device)"
+            )
+        return node(to_device(self.data, device))
+
     def numpy(self) -> np.ndarray:
         """A copy of the data on the host."""
         return np.array(to_host(self.data))
@@ -91,6 +103,19 @@ class Tensor:
         targets = leaves(self)
         for leaf, gradient in zip(targets, grad(self, targets), strict=True):
             leaf.grad = gradient
+
+    def __dlpack__(self, **options: Any) -> Any:
+        """The memory of the data, for another library: `torch.from_dlpack(tensor)`, `numpy.from_dlpack(tensor)`.
+
+        Raises BufferError if this tensor requires a gradient, which the other library would not see, and for a
+        read-only array, a reversed view, or the strict device.
+        """
+        if self.requires_grad:
+            raise BufferError("__dlpack__: this tensor requires a gradient, which ends there; share x.detach()")
+        return dlpack.capsule(self.data, **options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return dlpack.dlpack_device(self.data)
 
     def __len__(self) -> int:
         return len(self.data)
@@ -126,6 +151,19 @@ def node(data: Any) -> Tensor:
     # Where NumPy gives a scalar, a 0-d array takes its place, as on a device.
     _fill(tensor, np.asarray(data) if isinstance(data, np.generic) else data, False)
     return tensor
+
+
+def from_dlpack(x: Any) -> Tensor:
+    """A constant tensor on the memory of an array of NumPy, CuPy, PyTorch, JAX, ...: nothing is copied.
+
+    What is written on one side is seen on the other. The tensor has the shape and dtype of `x` and is on its
+    device, whatever MINIGAN_DEVICE says. The way back is `torch.from_dlpack(tensor)`.
+
+    Raises TypeError for what has no `__dlpack__`; BufferError for a tensor that requires a gradient, dtypes that
+    NumPy lacks (bfloat16) and all else that cannot be shared; DeviceError for memory that is neither the CPU's
+    nor that of a GPU which CuPy can use.
+    """
+    return node(dlpack.share(x))
 
 
 def constant(x: Any) -> Any:

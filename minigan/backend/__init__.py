@@ -1,5 +1,6 @@
 """The ground floor: array libraries and devices. Everything above asks an array for its namespace."""
 
+from minigan.backend import dlpack
 from minigan.backend.devices import Device, available_devices, device_of, get_device, to_device, to_host
 from minigan.backend.memory import in_cache, keep_freed_memory
 from minigan.backend.namespaces import array_namespace, is_array, on_device
@@ -11,6 +12,7 @@ __all__ = [
     "available_devices",
     "column_sums",
     "device_of",
+    "dlpack",
     "get_device",
     "in_cache",
     "is_array",

@@ -7,11 +7,11 @@ import importlib
 import os
 import re
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from minigan.backend.gpu import check_gpu, working_gpus
 from minigan.backend.namespaces import array_namespace, is_array
 from minigan.errors import DeviceError
 
@@ -35,7 +35,11 @@ class Device:
         return importlib.import_module("cupy")
 
     def use(self) -> contextlib.AbstractContextManager:
-        """A block in which new arrays are made on this device; matters only with several GPUs."""
+        """A block in which new arrays are made on this device.
+
+        With several GPUs everything for "cuda:1" has to be computed in `with get_device("cuda:1").use():`, since CuPy
+        puts results on the current GPU. Training, sampling and checks do so by themselves.
+        """
         if self.name.startswith("cuda"):
             return self.namespace.cuda.Device(int(self.name.partition(":")[2]))
         return contextlib.nullcontext()
@@ -63,11 +67,7 @@ def get_device(name: str | Device | None = None) -> Device:
 
 def available_devices() -> list[str]:
     """Names of the devices that work here."""
-    try:
-        count = _gpu_count(_import_cupy("cuda"))
-    except DeviceError:
-        count = 0
-    return [*_PLAIN, *(f"cuda:{index}" for index in range(count))]
+    return [*_PLAIN, *(f"cuda:{index}" for index in working_gpus())]
 
 
 def device_of(x: Any) -> Device:
@@ -111,35 +111,6 @@ def _cuda_device(name: Any, origin: str) -> Device:
         raise DeviceError(
             f"expected the device 'cpu', 'cuda', 'cuda:N' or 'strict', got {name!r}{origin}; use one of these"
         )
-    count = _gpu_count(_import_cupy(name + origin))
     index = int(match[1] or 0)
-    if count == 0:
-        raise DeviceError(
-            f"expected a GPU for device {name!r}{origin}, but CuPy finds no usable GPU or driver; "
-            "check that nvidia-smi lists one, or use device 'cpu'"
-        )
-    if index >= count:
-        there = "is 1 GPU" if count == 1 else f"are {count} GPUs"
-        raise DeviceError(
-            f"expected an existing GPU, got device {name!r}{origin}, but there {there} here; "
-            f"use a number from 0 to {count - 1}"
-        )
+    check_gpu(index, repr(name) + origin)
     return Device(f"cuda:{index}")
-
-
-def _import_cupy(name: str) -> ModuleType:
-    try:
-        return importlib.import_module("cupy")
-    except ImportError as error:
-        raise DeviceError(
-            f"expected CuPy to be installed for device {name}, but importing it failed ({error}); "
-            "run pip install 'minigan[cuda12]' or pip install 'minigan[cuda13]', whichever fits the driver"
-        ) from error
-
-
-def _gpu_count(cupy: ModuleType) -> int:
-    """How many GPUs CuPy can use. Importing CuPy proves nothing: it succeeds without a driver."""
-    try:
-        return cupy.cuda.runtime.getDeviceCount() if cupy.cuda.is_available() else 0
-    except RuntimeError:  # CuPy 13 raises where the driver is missing or too old
-        return 0

@@ -50,8 +50,9 @@ def check(case: Case, order: int = 3, device: str | Device = "cpu") -> Row:
         raise UsageError(f"expected an order of at least 1, got {order}")
     device, errors, failure, start = get_device(device), [], None, time.perf_counter()
     try:
-        f, inputs = case.build(device)
-        errors.extend(errors_by_order(f, inputs, order))
+        with device.use():
+            f, inputs = case.build(device)
+            errors.extend(errors_by_order(f, inputs, order))
     except GradcheckError as error:
         failure = str(error)
     except Exception as error:  # a rule may be so wrong that it cannot be computed

@@ -26,7 +26,8 @@ class NoPenalty(Penalty):
         self, critic: Critic, real: Any, fake: Any, *, rng: np.random.Generator, weight: float | None = None
     ) -> Tensor:
         """Zero."""
-        return Tensor(0.0, device=device_of(constant(real)))
+        real = constant(real)
+        return Tensor(array_namespace(real).zeros((), dtype="float32"), device=device_of(real))
 
     def gradients(
         self, critic: Module, real: Any, fake: Any, *, rng: np.random.Generator, weight: float | None = None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from minigan.backend import get_device
 from minigan.data import ImageData, PointData, load
 from minigan.errors import CheckpointError, MiniganError, TrainingError
 from minigan.files import atomic_write, lock
@@ -70,10 +71,11 @@ def steps_done(folder: Path) -> int:
 def rehearse(config: Config, data: ImageData | PointData) -> None:
     """Train one step and throw it away, so that what cannot work is refused before anything is written.
 
-    Raises ConfigError for settings that do not go together, such as a model that does not fit the data.
+    Raises ConfigError for settings that do not go together, such as a model that does not fit the data;
+    MemoryError for a batch that is too large for the device.
     """
     try:
-        with np.errstate(all="ignore"):
+        with get_device(config.device).use(), np.errstate(all="ignore"):
             Trainer(config, data).step()
     except MiniganError:
         raise
@@ -87,9 +89,17 @@ def train(config: Config, data: ImageData | PointData, folder: Path) -> tuple[Tr
     Ctrl-C and SIGTERM end the run after the step at hand; whatever ends it, all that is needed to go on is
     in the folder. Returns the trainer and the request to stop, if there was one.
 
-    Raises TrainingError if a loss is no longer finite, or the folder cannot be written or is in use;
-    CheckpointError if the newest checkpoint cannot be used.
+    Raises TrainingError if a loss is no longer finite, memory runs out (the host's or the device's), or the
+    folder cannot be written or is in use; CheckpointError if the newest checkpoint cannot be used.
     """
+    try:
+        with get_device(config.device).use():
+            return _train(config, data, folder)
+    except MemoryError as error:  # CuPy's OutOfMemoryError is one
+        raise _out_of_memory(error, folder) from error
+
+
+def _train(config: Config, data: ImageData | PointData, folder: Path) -> tuple[Trainer, StopRequest]:
     trainer = Trainer(config, data)
     for part in ("checkpoints", "frames"):
         _make(folder / part)
@@ -144,6 +154,18 @@ def _failure(record: Record) -> TrainingError:
     step, fault = guard.first_fault(good, record.trainer.steps)
     return TrainingError(
         f"stopped, because at step {step} {fault}; {saved}. Try a smaller --lr, or another --loss or --penalty"
+    )
+
+
+def _out_of_memory(error: MemoryError, folder: Path) -> TrainingError:
+    """What is left of a run that found no memory, and how to go on: a step cut short is never saved."""
+    saved = checkpoint.checkpoints(folder / "checkpoints")
+    reason = f"out of memory ({str(error) or type(error).__name__})"
+    if not saved:
+        return TrainingError(f"{reason}, before a checkpoint was written; start again with a smaller --batch-size")
+    return TrainingError(
+        f"{reason}; {saved[-1].name} is kept: go on from it with --resume {folder}, once more memory is free or on "
+        "another --device, or start a new run with a smaller --batch-size"
     )
 
 

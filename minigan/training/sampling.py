@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from minigan import plotting
+from minigan.backend import Device, get_device
 from minigan.errors import CheckpointError
 from minigan.nn import Sequential
 from minigan.training import checkpoint
@@ -17,8 +18,10 @@ CHUNK = 256
 """How many samples are made at once."""
 
 
-def load_generator(folder: Path) -> tuple[Sequential, Config]:
-    """The averaged generator of the newest checkpoint of a run, on the CPU, and the settings of the run.
+def load_generator(folder: Path, device: str | Device | None = None) -> tuple[Sequential, Config]:
+    """The averaged generator of the newest checkpoint of a run, and the settings of the run.
+
+    It may be used on any device, wherever the run was trained; without one, on that of MINIGAN_DEVICE, else the CPU.
 
     Raises CheckpointError if the folder has no checkpoint, or one that cannot be used.
     """
@@ -29,6 +32,7 @@ def load_generator(folder: Path) -> tuple[Sequential, Config]:
     config = checkpoint.config_of(meta)
     shape = tuple(meta["data"]["shape"])
     generator, _ = build(config, shape, np.random.default_rng(0))
+    generator.to(get_device(device))
     try:
         generator.load_state_dict(checkpoint.average_state(arrays))
     except ValueError as error:
@@ -36,16 +40,16 @@ def load_generator(folder: Path) -> tuple[Sequential, Config]:
     return generator, config
 
 
-def save_samples(folder: Path, path: Path, *, n: int, seed: int) -> None:
+def save_samples(folder: Path, path: Path, *, n: int, seed: int, device: str | Device | None = None) -> None:
     """Draw n samples of a run and save them as a PNG grid (points: as a scatter plot)."""
-    generator, config = load_generator(folder)
+    generator, config = load_generator(folder, device)
     z = np.random.default_rng(seed).standard_normal((n, config.latent_size), dtype=np.float32)
     _save(path, _generate(generator, z), columns=None)
 
 
-def save_interpolation(folder: Path, path: Path, *, n: int, seed: int) -> None:
+def save_interpolation(folder: Path, path: Path, *, n: int, seed: int, device: str | Device | None = None) -> None:
     """Save rows of 8 pictures that walk from one random latent to another: about n in all."""
-    generator, config = load_generator(folder)
+    generator, config = load_generator(folder, device)
     columns, rows = 8, max(1, round(n / 8))
     ends = np.random.default_rng(seed).standard_normal((2, rows, config.latent_size), dtype=np.float32)
     z = np.stack([slerp(*ends, t) for t in np.linspace(0, 1, columns)], axis=1)

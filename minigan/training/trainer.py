@@ -207,7 +207,7 @@ def make_optimizer(config: Config, network: Module, lr: float) -> Optimizer:
 
 def generate(generator: Any, latents: Tensor | np.ndarray) -> np.ndarray:
     """Samples of a generator in evaluation mode, on the host. Leaves no trace in it."""
-    with no_grad(), evaluating(generator):
-        device = generator.parameters()[0].device
+    device = generator.parameters()[0].device
+    with device.use(), no_grad(), evaluating(generator):
         z = latents if isinstance(latents, Tensor) else Tensor(to_device(latents, device), device=device)
         return generator(z).numpy()

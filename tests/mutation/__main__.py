@@ -22,7 +22,7 @@ from pathlib import Path
 
 from tests.mutation.faults import FAULTS, Fault
 from tests.mutation.mutants import Mutant, mutants_of
-from tests.mutation.trial import ROOT, Copy, Trial, prepare, run_all
+from tests.mutation.trial import ONE_PROCESS, ROOT, Copy, Trial, prepare, run_all
 
 HERE = Path(__file__).parent
 KEPT = ROOT / ".mutation"
@@ -209,9 +209,8 @@ def _coverage(folder: Path) -> dict:
     """Branch coverage of the packages by their tests: percent, and the lines and branches never taken."""
     tests = dict.fromkeys(name for settings in CONFIG["packages"].values() for name in settings["tests"])
     run = [sys.executable, "-m", "coverage"]
-    subprocess.run(
-        [*run, "run", "--branch", "--source=minigan", "-m", "pytest", *_files(list(tests))], cwd=folder, check=True
-    )
+    pytest = ["-m", "pytest", *ONE_PROCESS, *_files(list(tests))]
+    subprocess.run([*run, "run", "--branch", "--source=minigan", *pytest], cwd=folder, check=True)
     subprocess.run([*run, "json", "-q", "-o", "coverage.json"], cwd=folder, check=True)
     files = json.loads((folder / "coverage.json").read_text())["files"]
     return {package: _covered(package, files) for package in CONFIG["packages"]}

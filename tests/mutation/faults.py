@@ -221,8 +221,8 @@ FAULTS = [
     ),
     Fault(
         "minigan/autograd/tensor.py",
-        "return node(self.data)\n\n    def numpy",
-        "return self\n\n    def numpy",
+        "return node(self.data)",
+        "return self",
         "detach: does nothing",
     ),
     Fault(
@@ -650,6 +650,13 @@ FAULTS = [
         "array.astype(np.float32) if array.dtype == np.float64 else array",
         "array",
         "numbers become float64",
+    ),
+    Fault("minigan/backend/gpu.py", "if index >= count:", "if index > count:", "one GPU more than there is"),
+    Fault(
+        "minigan/backend/dlpack.py",
+        "array = device.namespace.from_dlpack(x)",
+        "array = device.namespace.from_dlpack(x).copy()",
+        "memory that is copied in silence, not shared",
     ),
     Fault(
         "minigan/backend/strict/policy.py",

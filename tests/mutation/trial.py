@@ -22,7 +22,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "runs", "chapters", "benchmarks", "figures", "build", "dist")
-PYTEST = ("-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+ONE_PROCESS = ("-o", "addopts=", "-q")
+PYTEST = (*ONE_PROCESS, "-x", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 """The warning says that hypothesis was imported before pytest began, which is the purpose here."""
 MEMORY = 6 << 30
 """Bytes a trial may take: a changed size can ask for any amount."""
@@ -41,7 +42,7 @@ class Trial:
 def prepare(folder: Path) -> Path:
     """A copy of the project with the byte code of everything, tests too: collecting them compiles them."""
     shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", *ONE_PROCESS, "--collect-only", "-p", "no:cacheprovider"]
     subprocess.run(command, cwd=folder, check=False, stdout=subprocess.DEVNULL)  # a failure shows in the first trial
     return folder
 
