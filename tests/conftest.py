@@ -10,6 +10,7 @@ import pytest
 from hypothesis import Phase, settings
 
 from minigan.backend import available_devices, get_device
+from minigan.ops import conv_algorithms, convolution
 
 settings.register_profile("default", deadline=None, derandomize=True, max_examples=25)
 settings.register_profile("thorough", deadline=None, max_examples=250)
@@ -29,3 +30,9 @@ def device(request):
 def narrow(monkeypatch):
     """Dense networks with hidden layers of 32, not 784, for tests of what goes on around the networks."""
     monkeypatch.setattr(sys.modules["minigan.models.dense"], "WIDTH", 32)
+
+
+@pytest.fixture
+def one_algorithm(monkeypatch):
+    """Convolutions by the same algorithm everywhere: a device takes another one, and then the last bits differ."""
+    monkeypatch.setattr(convolution, "choose", lambda name, *sizes: conv_algorithms.choose("winograd-2", *sizes))

@@ -255,6 +255,15 @@ def _(draw):
     return Case(f, [g], expected, draw(layouts), "jointly")
 
 
+@case_of("dropout")
+def _(draw):
+    p, rng, shape = draw(st.sampled_from([0.0, 0.3, 0.75])), draw(rngs), draw(shapes())
+    bits = np.asarray(rng.integers(0, 2**16, shape, np.uint16))
+    expected = elementwise(lambda x, random: x / (1 - p) if random >= round(p * 65536) else 0.0)
+    f = lambda x: ops.dropout(x, on_device_of(x, bits), p=p)
+    return Case(f, [values(rng, shape)], lambda x: expected(x, bits), draw(layouts), "jointly")
+
+
 @case_of("power")
 def _(draw):
     p = draw(st.sampled_from([-2, -1, -0.5, 0, 0.5, 1, 2, 2.5, 3]))
@@ -343,6 +352,22 @@ def _(draw):
     settings = {"axes": draw(hnp.valid_tuple_axes(len(shape), min_size=1)), "eps": draw(st.sampled_from([1e-5, 0.1]))}
     x = distinct(draw(rngs), shape)
     return Case(lambda x: ops.standardize(x, **settings), [x], lambda x: standardized(x, **settings), draw(layouts))
+
+
+@case_of("batch_norm")
+def _(draw):
+    shape, rng = draw(shapes(min_dims=2, min_side=1)), draw(rngs)
+    eps, slope, axes = draw(st.sampled_from([1e-5, 0.1])), draw(st.sampled_from([1.0, 0.3, 0.0])), range(len(shape) - 1)
+    scale, shift = values(rng, shape[-1:]), values(rng, shape[-1:])
+    if slope != 1:  # far from the kink: each channel lies on one side of it
+        shift += 6 * np.sign(shift)
+
+    def expected(x, scale, shift):
+        y = standardized(x, tuple(axes), eps) * scale + shift
+        return np.where(y > 0, y, slope * y)
+
+    f = lambda *xs: ops.batch_norm(*xs, eps=eps, slope=slope)
+    return Case(f, [distinct(rng, shape), scale, shift], expected, draw(layouts))
 
 
 # --------------------------------------------------------------------- movement

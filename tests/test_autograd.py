@@ -312,9 +312,9 @@ def test_errors_of_grad(name):
 def test_an_error_in_a_rule_leaves_recording_as_it_was():
     x = variable([1.0, 2.0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ops.tanh, "rules", (lambda g, y, x: 1 / 0,))
+        patch.setattr(ops.exp, "rules", (lambda g, y, x: 1 / 0,))
         with pytest.raises(ZeroDivisionError):
-            mg.grad(ops.tanh(x).sum(), [x])
+            mg.grad(ops.exp(x).sum(), [x])
     assert (x * 2).requires_grad
 
 

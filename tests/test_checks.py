@@ -86,10 +86,10 @@ def test_on_every_device(device):
 
 def test_no_derivative_to_third_order_is_trivially_zero():
     """A check of a derivative that is zero everywhere would pass whatever its rule says."""
-    rng = np.random.default_rng(0)
     for case in select():
         if case.subject == "none":
             continue
+        rng = np.random.default_rng(0)
         f, inputs = case.build(get_device("cpu"))
         xs = [_copy(x) for x in inputs]
         f = _project(f, xs, rng)
@@ -189,6 +189,7 @@ def test_orders_and_devices(capsys):
 
 def test_a_wrong_rule_ends_with_code_1_and_its_place(capsys, monkeypatch):
     monkeypatch.setattr(ops.tanh, "rules", (lambda g, y, x: g * (1 - y * y * 0.999),))
+    monkeypatch.setattr(ops.tanh, "array_rule", None)
     assert main(["gradcheck", "exp", "tanh", "Tanh", "--order", "2"]) == 1
     _, good, bad, where, layer, _, last = capsys.readouterr().out.splitlines()
     assert "FAIL" not in good

@@ -111,6 +111,12 @@ def test_the_choice_for_layers_of_networks(name, geometry, samples, channels):
     assert form is choose(name, geometry, 1, (1, 1))
 
 
+@pytest.mark.parametrize(("geometry", "samples", "channels"), [c[2:] for c in CHOICES])
+def test_on_a_device_the_choice_is_the_direct_algorithm_unless_another_is_named(geometry, samples, channels):
+    assert choose(None, geometry, samples, channels, launched=True) is choose("direct", geometry, samples, channels)
+    assert isinstance(choose("winograd-2", geometry, samples, channels, launched=True), Bilinear)
+
+
 def watch_products(monkeypatch, module):
     """Every matrix product of a module, as (first operand, second operand, result)."""
     seen = []
@@ -166,15 +172,16 @@ def test_the_cost_of_the_direct_algorithm_is_what_its_three_maps_do(monkeypatch)
     assert len(seen) == 3
 
 
-def test_all_three_ops_ask_the_same_question(monkeypatch):
+def test_all_three_ops_ask_the_same_question(monkeypatch, device):
     asked = []
     monkeypatch.setattr(convolution, "choose", lambda *question: asked.append(question) or choose(*question))
-    x, w, g = np.ones((3, *LOPSIDED.image, 2)), np.ones((*LOPSIDED.kernel, 2, 7)), np.ones((3, *LOPSIDED.output, 7))
+    shapes = (3, *LOPSIDED.image, 2), (*LOPSIDED.kernel, 2, 7), (3, *LOPSIDED.output, 7)
+    x, w, g = (to_device(np.ones(shape), device) for shape in shapes)
     form = {"stride": LOPSIDED.stride, "padding": LOPSIDED.padding}
     ops.conv2d(x, w, **form)
     ops.conv_transpose2d(g, w, **form)
     ops.conv2d_weight(x, g, kernel_size=LOPSIDED.kernel, **form)
-    assert asked == [(None, LOPSIDED, 3, (2, 7))] * 3
+    assert asked == [(None, LOPSIDED, 3, (2, 7), device.name != "cpu")] * 3
 
 
 def test_a_geometry_that_an_algorithm_cannot_treat_is_refused_with_the_reason():

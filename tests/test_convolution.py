@@ -14,8 +14,7 @@ from op_cases import convolved, convolved_adjoint, correlated, geometries
 
 import minigan as mg
 from minigan import ops
-from minigan.backend import to_device, to_host
-from minigan.ops import conv_direct
+from minigan.backend import kernels, to_device, to_host
 from minigan.ops.conv_geometry import conv_output_size, conv_transpose_output_size
 
 WEIGHTY = drawing(60)
@@ -255,6 +254,6 @@ def test_sizes_take_two_numbers():
 
 def test_no_window_of_the_plain_convolution_reaches_beyond_the_padded_image():
     """Beyond it lies foreign memory, which may well hold zeros: so values alone would not tell."""
-    padded = conv_direct._surround(np.ones((2, 3, 4, 1)), 1, 2)
+    padded = kernels._surrounded(np.ones((2, 3, 4, 1)), 1, 2)
     assert padded.shape == (2, 5, 8, 1)
     np.testing.assert_array_equal(padded, np.pad(np.ones((2, 3, 4, 1)), ((0, 0), (1, 1), (2, 2), (0, 0))))

@@ -8,6 +8,7 @@ import pytest
 from helpers import as_function, assert_same, normal, rng, scatter, snapshot, tensor
 
 from minigan import Tensor, grad, gradcheck, nn, no_grad
+from minigan.backend import strict
 
 
 def network():
@@ -225,6 +226,49 @@ def test_samples_in_evaluation_do_not_depend_on_their_batch(device):
     np.testing.assert_allclose(first, alone, rtol=1e-12)
     np.testing.assert_allclose(second, alone, rtol=1e-12)
     assert_same(snapshot(G), before)
+
+
+@pytest.mark.parametrize("activation", [nn.LeakyReLU(0.3), nn.ReLU()], ids=repr)
+@pytest.mark.parametrize("training", [True, False])
+def test_a_sequence_takes_batch_norm_and_the_relu_behind_it_in_one_pass(activation, training, device):
+    layers = nn.Dense(2, 3, rng=rng()), nn.BatchNorm(3), activation, activation, nn.BatchNorm(3), nn.Tanh()
+    G = scatter(nn.Sequential(*layers).to(device, np.float64).train(training), device)
+    z = normal((6, 2), device)
+
+    def one_by_one(z):
+        for layer in layers:
+            z = layer(z)
+        return z
+
+    with nn.freezing(G), strict.counting() as together:
+        y = G(z)
+    with nn.freezing(G), strict.counting() as apart:
+        expected = one_by_one(z)
+    np.testing.assert_array_equal(y.numpy(), expected.numpy())
+    assert device.name != "strict" or not training or apart.launches - together.launches == 1
+    parameters = G.parameters()
+    for g, wanted in zip(*(grad((out * out).sum(), parameters) for out in (y, expected)), strict=True):
+        np.testing.assert_allclose(g.numpy(), wanted.numpy(), rtol=1e-12, atol=1e-13)
+
+
+def test_whoever_traces_a_sequence_sees_the_output_of_each_layer():
+    G = nn.Sequential(nn.BatchNorm(3), nn.ReLU())
+    with nn.tracing() as trace:
+        y = G(normal((6, 3), "cpu", dtype=np.float32))
+    (norm, before), (relu, after), (whole, last) = trace
+    assert [norm, relu, whole] == [*G, G]
+    assert after is last is y
+    assert before.numpy().min() < 0 == after.numpy().min()
+
+
+def test_a_layer_derived_from_relu_computes_what_it_says():
+    class Doubling(nn.ReLU):
+        def forward(self, x):
+            return 2 * x
+
+    x = normal((6, 3), "cpu", dtype=np.float32)
+    norm = nn.BatchNorm(3)
+    np.testing.assert_array_equal(nn.Sequential(norm, Doubling())(x).numpy(), 2 * norm(x).numpy())
 
 
 def test_batch_norm_needs_two_values(device):

@@ -277,17 +277,32 @@ def test_relu_and_leaky_relu_bend_at_zero(device):
 def test_batch_norm_and_layer_norm(device):
     rng = np.random.default_rng(0)
     x, scale, shift = rng.standard_normal((3, 2, 2, 4)) * 3 + 1, rng.standard_normal(4), rng.standard_normal(4)
-    y, mean, variance = ops.batch_norm(*tensors([x, scale, shift], device), eps=0.1)
-    assert_close(mean, x.mean(axis=(0, 1, 2)), 1e-13)
-    assert_close(variance, x.var(axis=(0, 1, 2)), 1e-13)
+    y = ops.batch_norm(*tensors([x, scale, shift], device), eps=0.1)
+    total, squares = y.kept
+    assert_close(total, x.sum(axis=(0, 1, 2)), 1e-13)
+    assert_close(squares, 12 * x.var(axis=(0, 1, 2)), 1e-13)
     assert_close(y.data, (x - x.mean((0, 1, 2))) / np.sqrt(x.var((0, 1, 2)) + 0.1) * scale + shift)
-    mg.gradcheck(bent(lambda *xs: ops.batch_norm(*xs)[0]), tensors([x, scale, shift], device), order=3)
+    mg.gradcheck(bent(ops.batch_norm), tensors([x, scale, shift], device), order=3)
 
     scale, shift = rng.standard_normal((2, 4)), rng.standard_normal((2, 4))
     y = ops.layer_norm(*tensors([x, scale, shift], device), eps=0.1)
     mean, variance = x.mean((2, 3), keepdims=True), x.var((2, 3), keepdims=True)
     assert_close(y.data, (x - mean) / np.sqrt(variance + 0.1) * scale + shift)
     mg.gradcheck(bent(ops.layer_norm), tensors([x, scale, shift], device), order=3)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.3])
+def test_batch_norm_with_a_slope_is_batch_norm_and_a_leaky_relu(slope, device):
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal((5, 3, 2, 4)), *rng.standard_normal((2, 4))]
+    xs, u = tensors(arrays, device), to_device(rng.standard_normal((5, 3, 2, 4)), device)
+    fused, plain = ops.batch_norm(*xs, slope=slope), ops.leaky_relu(ops.batch_norm(*xs), slope=slope)
+    assert 0.2 < (plain.numpy() > 0).mean() < 0.7
+    np.testing.assert_array_equal(fused.numpy(), plain.numpy())
+    for create_graph in (False, True):
+        gradients = [mg.grad(y, xs, mg.Tensor(u, device=device), create_graph=create_graph) for y in (fused, plain)]
+        for found, wanted in zip(*gradients, strict=True):
+            assert_close(found.data, wanted.data)
 
 
 OPERATORS = {
@@ -532,7 +547,7 @@ def defaults(function):
 
 REDUCTION = {"axis": None, "keepdims": False}
 DEFAULTS = {
-    "batch_norm": {"eps": 1e-5},
+    "batch_norm": {"eps": 1e-5, "slope": 1.0},
     "concatenate": {"axis": 0},
     "conv2d": {"stride": 1, "padding": 0, "algorithm": None},
     "conv2d_weight": {"stride": 1, "padding": 0, "algorithm": None},

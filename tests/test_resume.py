@@ -98,6 +98,7 @@ def test_the_command_line_resumes_with_more_steps(tmp_path, capsys):
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
 
+@pytest.mark.usefixtures("one_algorithm")
 @pytest.mark.parametrize(("first", "then"), [("cpu", "strict"), ("strict", "cpu")])
 @pytest.mark.parametrize("name", ["images", "dropout", "critic steps and penalty"])
 def test_a_run_goes_on_exactly_on_another_device(tmp_path, name, first, then):
@@ -154,6 +155,7 @@ OUT_OF_MEMORY = {
 }
 
 
+@pytest.mark.usefixtures("one_algorithm")
 @pytest.mark.parametrize(("device", "other"), [("cpu", "strict"), ("strict", "cpu")])
 @pytest.mark.parametrize("kind", OUT_OF_MEMORY)
 def test_a_run_that_finds_no_memory_says_so_and_goes_on_exactly(tmp_path, monkeypatch, capsys, kind, device, other):

@@ -4,7 +4,7 @@ from minigan.backend import dlpack
 from minigan.backend.devices import Device, available_devices, device_of, get_device, to_device, to_host
 from minigan.backend.graphs import Graph, capture, changing, from_host, joined, keep, on_host, rehearsal, require_graphs
 from minigan.backend.memory import in_cache, keep_freed_memory
-from minigan.backend.namespaces import array_namespace, is_array
+from minigan.backend.namespaces import array_namespace, is_array, on_device
 from minigan.backend.products import column_sums, matmul
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "keep",
     "keep_freed_memory",
     "matmul",
+    "on_device",
     "on_host",
     "rehearsal",
     "require_graphs",

@@ -24,6 +24,11 @@ def is_array(x: Any) -> bool:
     return type(x) in _namespaces or _find(type(x)) is not None
 
 
+def on_device(x: Any) -> bool:
+    """Whether array `x` lives elsewhere than in the memory of the host, so that every call on it is a launch."""
+    return array_namespace(x) is not np
+
+
 def register(kind: type, namespace: Any) -> None:
     """Make `namespace` the answer for arrays of type `kind`."""
     _namespaces[kind] = namespace

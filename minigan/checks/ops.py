@@ -13,6 +13,7 @@ from minigan.backend import device_of, to_device
 from minigan.checks.case import Case, case, distinct, positive, spread
 
 _ROWS = np.array([0, 2, 2])  # an index that occurs twice
+_BITS = np.random.default_rng(0).integers(0, 2**16, (3, 4), np.uint16)
 
 
 def op_cases() -> list[Case]:
@@ -56,11 +57,13 @@ def _table() -> dict[str, tuple]:
         "sigmoid": (ops.sigmoid, matrix),
         "softplus": (ops.softplus, matrix),
         "leaky_relu": (ops.leaky_relu, matrix),
+        "dropout": (lambda x: ops.dropout(x, _like(x, _BITS), p=0.4), matrix),
         "leaky_mask": (lambda g: ops.leaky_mask(g, _like(g, spread((3, 4), 1)), slope=0.2), matrix),
         "softmax": (ops.softmax, matrix),
         "conv2d": (_with(ops.conv2d, **strided), image, kernel),
         "conv_transpose2d": (_with(ops.conv_transpose2d, output_padding=(0, 1), **strided), features, kernel),
         "conv2d_weight": (_with(ops.conv2d_weight, kernel_size=(3, 2), **strided), image, features),
+        "batch_norm": (_with(ops.batch_norm, slope=0.2), spread((4, 2, 3)), positive((3,), 1), spread((3,), 2)),
         "standardize": (lambda x: ops.standardize(x, axes=(0,)), spread((5, 3))),
     }
 

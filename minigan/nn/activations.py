@@ -27,6 +27,8 @@ class LeakyReLU(Module):
 class ReLU(Module):
     """max(x, 0)."""
 
+    slope = 0.0
+
     def forward(self, x: Tensor) -> Tensor:
         """Element by element."""
         return ops.relu(x)

@@ -165,6 +165,11 @@ def tracing() -> Iterator[list[tuple[Module, Tensor]]]:
         _trace.reset(token)
 
 
+def traced() -> bool:
+    """Whether this is the inside of a `with tracing()` block."""
+    return _trace.get() is not None
+
+
 def check_rng(rng: np.random.Generator) -> np.random.Generator:
     """Refuse anything that is no NumPy Generator, such as a seed: two layers with one seed would be twins."""
     if not isinstance(rng, np.random.Generator):

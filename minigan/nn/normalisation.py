@@ -8,7 +8,7 @@ import numpy as np
 
 from minigan import ops
 from minigan.autograd import Tensor
-from minigan.backend import from_host, to_device
+from minigan.backend import from_host, kernels, to_device
 from minigan.nn.module import Module, check_rng
 from minigan.nn.parameter import Parameter
 
@@ -35,20 +35,20 @@ class BatchNorm(Module):
         self.running_mean = to_device(np.zeros(channels, dtype=np.float32), device)
         self.running_variance = to_device(np.ones(channels, dtype=np.float32), device)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x (N, ..., channels), in the same shape."""
+    def forward(self, x: Tensor, slope: float = 1.0) -> Tensor:
+        """x (N, ..., channels), in the same shape; with the `slope` of a leaky ReLU behind it, that too is applied."""
         if x.shape[-1] != self.channels:
             raise ValueError(f"BatchNorm: expected {self.channels} channels on the last axis, got shape {x.shape}")
         if not self.training:
             scale = self.weight / ops.sqrt(self.running_variance + self.eps)
-            return (x - self.running_mean) * scale + self.bias
+            y = (x - self.running_mean) * scale + self.bias
+            return y if slope == 1 else ops.leaky_relu(y, slope=slope)
         count = math.prod(x.shape[:-1])
         if count < 2:
             raise ValueError(f"BatchNorm: one value for each channel ({x.shape}) has no variance; use a larger batch")
-        y, mean, variance = ops.batch_norm(x, self.weight, self.bias, eps=self.eps)
+        y = ops.batch_norm(x, self.weight, self.bias, eps=self.eps, slope=slope)
         if not self.frozen:
-            self.running_mean += self.momentum * (mean - self.running_mean)
-            self.running_variance += self.momentum * (variance * (count / (count - 1)) - self.running_variance)
+            kernels.follow_statistics(*y.kept, count, self.momentum, self.running_mean, self.running_variance)
         return y
 
     def describe(self) -> str:
@@ -82,7 +82,7 @@ class LayerNorm(Module):
 class Dropout(Module):
     """In training, set each value to 0 with probability p and scale the others by 1 / (1 - p).
 
-    Srivastava et al. 2014. Masks are drawn from `rng` on the host, so one seed gives one run on every device;
+    Srivastava et al. 2014. Random bits are drawn from `rng` on the host, so one seed gives one run on every device;
     16 random bits decide about a value, so p is met to 1 / 2^17.
     """
 
@@ -96,11 +96,8 @@ class Dropout(Module):
         """x of any shape, in the same shape."""
         if not self.training or self.p == 0:
             return x
-        return x * from_host(lambda shape=x.shape, dtype=x.dtype: self._mask(shape, dtype), x.device)
-
-    def _mask(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        kept = _random_uint16(self.rng, shape) >= np.uint16(round(2**16 * self.p))
-        return kept * dtype.type(1 / (1 - self.p))
+        bits = from_host(lambda shape=x.shape: _random_uint16(self.rng, shape), x.device)
+        return ops.dropout(x, bits, p=self.p)
 
     def describe(self) -> str:
         """The probability."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
 
 from minigan.autograd import Tensor, no_grad
-from minigan.nn.module import Module, evaluating, tracing
+from minigan.nn.activations import LeakyReLU, ReLU
+from minigan.nn.module import Module, evaluating, traced, tracing
+from minigan.nn.normalisation import BatchNorm
 
 
 class Sequential(Module):
@@ -17,9 +20,15 @@ class Sequential(Module):
         self.layers = list(layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply all layers."""
-        for layer in self.layers:
-            x = layer(x)
+        """Apply all layers. A (leaky) ReLU behind a batch norm is done by it, unless outputs are traced."""
+        done = False
+        for layer, behind in itertools.zip_longest(self.layers, self.layers[1:]):
+            if done:
+                done = False
+            elif type(layer) is BatchNorm and type(behind) in (LeakyReLU, ReLU) and not traced():
+                x, done = layer(x, behind.slope), True
+            else:
+                x = layer(x)
         return x
 
     def __iter__(self) -> Iterator[Module]:

@@ -1,6 +1,7 @@
 """The table of derivatives: every op, one small file a subject.
 
-`arithmetic`, `elementary`, `reductions`, `shape`, `products`, `activations`, `convolution`, `normalisation`.
+`arithmetic`, `elementary`, `reductions`, `shape`, `products`, `activations`, `convolution`, `normalisation`,
+`dropout`.
 """
 
 from minigan.ops.activations import leaky_mask, leaky_relu, relu, sigmoid, softmax, softplus, tanh
@@ -17,6 +18,7 @@ from minigan.ops.arithmetic import (
     where,
 )
 from minigan.ops.convolution import conv2d, conv2d_weight, conv_transpose2d
+from minigan.ops.dropout import dropout
 from minigan.ops.elementary import exp, log, log1p, sqrt
 from minigan.ops.normalisation import batch_norm, layer_norm, standardize
 from minigan.ops.operators import attach
@@ -36,6 +38,7 @@ __all__ = [
     "conv2d_weight",
     "conv_transpose2d",
     "divide",
+    "dropout",
     "exp",
     "getitem",
     "layer_norm",

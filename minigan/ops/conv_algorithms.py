@@ -22,13 +22,18 @@ calls of a bilinear algorithm cost, in multiplications of a large matrix product
 processor with AVX-512."""
 
 
-def choose(name: str | None, geometry: Geometry, samples: int, channels: tuple[int, int]) -> Direct | Bilinear:
+def choose(
+    name: str | None, geometry: Geometry, samples: int, channels: tuple[int, int], launched: bool = False
+) -> Direct | Bilinear:
     """The algorithm of that name or, for None, the cheapest for N samples and (C, O) channels.
+
+    On a device, where every call is `launched`, that is the direct one: two launches for each map, where a bilinear
+    algorithm has three products and as many rearrangements. The costs here are those of a processor.
 
     Raises ValueError for an unknown name, and for one that cannot treat the geometry.
     """
     if name is None:
-        name = _cheapest(geometry, samples, channels)
+        name = "direct" if launched else _cheapest(geometry, samples, channels)
     elif name not in ALGORITHMS:
         raise ValueError(f"algorithm: expected one of {', '.join(ALGORITHMS)}, or None for the cheapest; got {name!r}")
     return _make(name, geometry)

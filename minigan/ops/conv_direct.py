@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
-from minigan.backend import array_namespace, matmul
+from minigan.backend import array_namespace, kernels, matmul, on_device
 from minigan.ops.conv_geometry import Geometry
 
 
@@ -23,16 +24,13 @@ class Direct:
 
     def of_image(self, x: Any) -> Any:
         """The pixels of x (N, H, W, C) under the kernel at each output pixel: (N OH OW, kh kw C)."""
-        (kh, kw), (oh, ow), (sh, sw), (ph, pw) = self.geometry[1:]
-        x = _surround(x, ph, pw)
-        n, _, _, c = x.shape
-        by_image, by_row, by_pixel, by_channel = x.strides
-        windows = array_namespace(x).lib.stride_tricks.as_strided(
-            x,
-            shape=(n, oh, ow, kh, kw, c),
-            strides=(by_image, sh * by_row, sw * by_pixel, by_row, by_pixel, by_channel),
-        )
-        return windows.reshape(n * oh * ow, kh * kw * c)
+        image, kernel, output, stride, padding = self.geometry
+        n, c = x.shape[0], x.shape[3]
+        if padding == (0, 0) and (kernel == image or kernel == stride == (1, 1)):  # the columns are the image itself
+            return x.reshape(n * math.prod(output), math.prod(kernel) * c)
+        columns = array_namespace(x).empty((n * math.prod(output), math.prod(kernel) * c), dtype=x.dtype)
+        kernels.im2col(x, *image, c, *kernel, *output, *stride, *padding, columns)
+        return columns
 
     def of_kernel(self, w: Any) -> Any:
         """(kh, kw, C, O) to (kh kw C, O)."""
@@ -48,6 +46,16 @@ class Direct:
 
     def image(self, g: Any, w: Any) -> Any:
         """g w^T is the share that each pixel under a kernel gets; the shares are added up: (N, H, W, C)."""
+        return self._gathered(g, w) if on_device(g) else self._scattered(g, w)
+
+    def _gathered(self, g: Any, w: Any) -> Any:
+        image, kernel, output, stride, padding = self.geometry
+        n, c = g.shape[0] // math.prod(output), w.shape[0] // math.prod(kernel)
+        x = array_namespace(g).empty((n, *image, c), dtype=g.dtype)
+        kernels.col2im(matmul(g, w.T), *image, c, *kernel, *output, *stride, *padding, x)
+        return x
+
+    def _scattered(self, g: Any, w: Any) -> Any:
         (h, wd), (kh, kw), (oh, ow), (sh, sw), (ph, pw) = self.geometry
         n, c = g.shape[0] // (oh * ow), w.shape[0] // (kh * kw)
         # Tap by tap and channel by channel, so that the adds run along whole images, however few the channels.
@@ -62,13 +70,3 @@ class Direct:
         """columns^T g: (kh, kw, C, O)."""
         kh, kw = self.geometry.kernel
         return matmul(columns.T, g).reshape(kh, kw, columns.shape[1] // (kh * kw), g.shape[1])
-
-
-def _surround(x: Any, rows: int, columns: int) -> Any:
-    """Surround x by zeros: `rows` above and below, `columns` left and right."""
-    if not rows and not columns:
-        return x
-    n, h, w, c = x.shape
-    padded = array_namespace(x).zeros((n, h + 2 * rows, w + 2 * columns, c), dtype=x.dtype)
-    padded[:, rows : rows + h, columns : columns + w] = x
-    return padded

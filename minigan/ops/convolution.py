@@ -23,6 +23,7 @@ from __future__ import annotations
 from typing import Any
 
 from minigan.autograd import keeping_op
+from minigan.backend import on_device
 from minigan.ops.conv_algorithms import choose
 from minigan.ops.conv_geometry import (
     Geometry,
@@ -39,7 +40,7 @@ def conv2d(x, w, *, stride=1, padding=0, algorithm=None):
     """Slide the kernel w (kh, kw, C, O) over x (N, H, W, C): (N, OH, OW, O), OH = (H + 2p - kh) // s + 1."""
     check_channels("conv2d", "channels", x, w, axis=2)
     out = conv_output_size(x.shape[1:3], w.shape[:2], stride, padding)
-    form = _form(algorithm, x.shape, w.shape, out, stride, padding)
+    form = _form(algorithm, on_device(x), x.shape, w.shape, out, stride, padding)
     xs, ws = form.of_image(x), form.of_kernel(w)
     return form.output(xs, ws), (form, xs, ws)
 
@@ -49,7 +50,7 @@ def conv_transpose2d(g, w, *, stride=1, padding=0, output_padding=0, algorithm=N
     """The adjoint of `conv2d` in the image: (N, OH, OW, O) to (N, H, W, C), H = (OH-1)s + kh - 2p + output_padding."""
     check_channels("conv_transpose2d", "output channels", g, w, axis=3)
     size = conv_transpose_output_size(g.shape[1:3], w.shape[:2], stride, padding, output_padding)
-    form = _form(algorithm, (g.shape[0], *size), w.shape, g.shape[1:3], stride, padding)
+    form = _form(algorithm, on_device(g), (g.shape[0], *size), w.shape, g.shape[1:3], stride, padding)
     gs, ws = form.of_output(g), form.of_kernel(w)
     return form.image(gs, ws), (form, gs, ws)
 
@@ -64,15 +65,18 @@ def conv2d_weight(x, g, *, kernel_size, stride=1, padding=0, algorithm=None):
             f"conv2d_weight: a {kh}x{kw} kernel over the image {x.shape} with stride {pair(stride)} and padding "
             f"{pair(padding)} gives {expected[0]}x{expected[1]} pixels, but g {g.shape} has {g.shape[1]}x{g.shape[2]}"
         )
-    form = _form(algorithm, x.shape, (kh, kw, x.shape[3], g.shape[3]), expected, stride, padding)
+    kernel = (kh, kw, x.shape[3], g.shape[3])
+    form = _form(algorithm, on_device(x), x.shape, kernel, expected, stride, padding)
     xs, gs = form.of_image(x), form.of_output(g)
     return form.kernel(xs, gs), (form, xs, gs)
 
 
-def _form(name: str | None, image: tuple, kernel: tuple, output: tuple, stride: Any, padding: Any) -> Any:
+def _form(
+    name: str | None, launched: bool, image: tuple, kernel: tuple, output: tuple, stride: Any, padding: Any
+) -> Any:
     """What computes this convolution: images (N, H, W, ...), kernels (kh, kw, C, O), outputs (OH, OW)."""
     geometry = Geometry(image[1:3], kernel[:2], output, pair(stride), pair(padding))
-    return choose(name, geometry, image[0], kernel[2:])
+    return choose(name, geometry, image[0], kernel[2:], launched)
 
 
 # ------------------------------------------------------------------ the six rules

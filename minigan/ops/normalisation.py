@@ -1,4 +1,4 @@
-"""Normalisation: batch, layer and instance norm are one op over different axes."""
+"""Normalisation: batch, layer and instance norm standardize over different axes, then scale and shift."""
 
 from __future__ import annotations
 
@@ -6,33 +6,38 @@ import math
 from typing import Any
 
 from minigan.autograd import keeping_op
-from minigan.backend import array_namespace, column_sums
+from minigan.backend import array_namespace, column_sums, kernels
+from minigan.ops.activations import leaky_mask
 from minigan.ops.reductions import mean, standard_deviation
+from minigan.ops.shape import fit
 
 
 @keeping_op
 def standardize(x, *, axes, eps=1e-5):
     """(x - mean) / sqrt(variance + eps), mean and variance taken over `axes`.
 
-    Keeps (mean, variance, standard deviation) for the backward pass and for running statistics.
+    Keeps the standard deviation for the backward pass.
     """
     m = _array_mean(x, axes)
     y = x - m
     v = _array_mean(y * y, axes)
     s = array_namespace(x).sqrt(v + eps)
     y *= 1 / s
-    return y, (m, v, s)
+    return y, s
 
 
-def batch_norm(x: Any, scale: Any, shift: Any, *, eps: float = 1e-5) -> tuple[Any, Any, Any]:
+@keeping_op
+def batch_norm(x, scale, shift, *, eps=1e-5, slope=1.0):
     """Standardize each channel (last axis) over the batch and all positions, then scale and shift.
 
-    Ioffe and Szegedy 2015, algorithm 1. `scale` (gamma) and `shift` (beta) have shape (C,). Returns the
-    output and, as plain arrays (C,), the mean and the variance of the batch for running statistics.
+    Ioffe and Szegedy 2015, algorithm 1. x (N, ..., C), `scale` (gamma) and `shift` (beta) (C,). The leaky ReLU that
+    mostly comes next is taken in the same pass if its `slope` is given. Keeps for each channel the sum of x and that
+    of (x - mean)^2, both (C,), for the backward pass and for running statistics.
     """
-    y = standardize(x, axes=tuple(range(x.ndim - 1)), eps=eps)
-    m, v, _ = y.kept
-    return y * scale + shift, m.reshape(-1), v.reshape(-1)
+    count = math.prod(x.shape[:-1])
+    total = _channel_sums(x)
+    squares = _channel_sums(kernels.squared_deviation(x, total, count))
+    return kernels.batch_norm(x, total, squares, scale, shift, count, eps, slope), (total, squares)
 
 
 def layer_norm(x: Any, scale: Any, shift: Any, *, eps: float = 1e-5) -> Any:
@@ -59,13 +64,51 @@ def _(g, y, kept, wanted, x, *, axes, eps=1e-5):
     away = array_namespace(y).multiply(y, tilt, out=along_y)
     away += shift
     dx = array_namespace(g).subtract(g, away, out=away)
-    dx *= 1 / kept[2]
+    dx *= 1 / kept
     return (dx,)
+
+
+def _batch_norm_vjp(g, y, x, scale, shift, *, eps=1e-5, slope=1.0):
+    g, axes = _unbent(g, y, slope) * scale, tuple(range(x.ndim - 1))
+    return standardize.vjp(0, g, standardize(x, axes=axes, eps=eps), (x,), {"axes": axes, "eps": eps})
+
+
+def _scale_vjp(g, y, x, scale, shift, *, eps=1e-5, slope=1.0):
+    return fit(_unbent(g, y, slope) * standardize(x, axes=tuple(range(x.ndim - 1)), eps=eps), scale)
+
+
+def _shift_vjp(g, y, x, scale, shift, *, eps=1e-5, slope=1.0):
+    return fit(_unbent(g, y, slope), shift)
+
+
+def _unbent(g, y, slope):
+    """The gradient before the leaky ReLU, which bends where y does, since it keeps signs."""
+    return g if slope == 1 else leaky_mask(g, y, slope=slope)
+
+
+batch_norm.vjps(_batch_norm_vjp, _scale_vjp, _shift_vjp)
+
+
+@batch_norm.array_vjp
+def _(g, y, kept, wanted, x, scale, shift, *, eps=1e-5, slope=1.0):
+    """The sums that the gradient in x needs are the gradients of the scale and the shift."""
+    total, squares = kept
+    count = math.prod(x.shape[:-1])
+    g, along = kernels.along_standardized(g, x, y, total, squares, count, eps, slope)
+    of_scale, of_shift = _channel_sums(along), _channel_sums(g)
+    if not wanted[0]:
+        return None, of_scale, of_shift
+    dx = kernels.batch_norm_vjp(g, x, total, squares, of_shift, of_scale, scale, count, eps)
+    return dx, of_scale, of_shift
+
+
+def _channel_sums(x: Any) -> Any:
+    """Over all axes but the last: (C,)."""
+    return column_sums(x.reshape(-1, x.shape[-1]))
 
 
 def _array_mean(x: Any, axes: tuple[int, ...]) -> Any:
     """The mean of an array over the axes, which are kept with length 1."""
     if x.ndim > 1 and axes == tuple(range(x.ndim - 1)) and x.size:
-        rows = math.prod(x.shape[:-1])
-        return column_sums(x.reshape(rows, x.shape[-1])).reshape((1,) * (x.ndim - 1) + (-1,)) / rows
+        return _channel_sums(x).reshape((1,) * (x.ndim - 1) + (-1,)) / math.prod(x.shape[:-1])
     return x.mean(axis=axes, keepdims=True)

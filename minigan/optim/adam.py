@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from minigan.backend import array_namespace, in_cache
+from minigan.backend import in_cache, kernels
 from minigan.nn import Parameter
 from minigan.optim.optimizer import Optimizer
 
@@ -39,24 +39,12 @@ class Adam(Optimizer):
         self.m, self.v = self.zeros(), self.zeros()
 
     def update(self, theta: Any, g: Any) -> None:
-        """The formulas above; g is overwritten."""
+        """The formulas above. Without its factor 1 - beta a running mean takes a pass less over memory; the two come in
+        with the other factors, as numbers.
+        """
         rate, eps = self.number(self._rate), self.number(self._eps)
         for part in in_cache(theta):
-            self._change(theta[part], g[part], self.m[part], self.v[part], rate, eps)
-
-    def _change(self, theta: Any, g: Any, m: Any, v: Any, rate: Any, eps: Any) -> None:
-        """Without its factors 1 - beta a running mean takes a pass less; they come in with the others, as numbers."""
-        xp, (beta1, beta2) = array_namespace(theta), self.betas
-        m *= beta1
-        m += g
-        v *= beta2
-        g *= g
-        v += g
-        denominator = xp.sqrt(v, out=g)
-        denominator += eps
-        change = xp.divide(m, denominator, out=g)
-        change *= rate
-        theta -= change
+            kernels.adam(g[part], theta[part], self.m[part], self.v[part], *self.betas, rate, eps)
 
     def _rate(self) -> float:
         of_m, of_v = self._unbiased()
