@@ -11,7 +11,8 @@ import pytest
 from tiny_runs import differing, snapshot, tiny_config, tiny_data, tiny_trainer
 
 from minigan.autograd import Tensor, no_grad
-from minigan.backend import available_devices
+from minigan.backend import array_namespace, available_devices
+from minigan.backend.products import multiplying
 from minigan.backend.strict import counting, transfers
 from minigan.errors import CheckpointError, MiniganError, TrainingError
 from minigan.files import load_archive
@@ -161,6 +162,23 @@ GAMES = {
 def test_so_it_is_in_every_kind_of_game(chosen, copies):
     counts = step_counting(take(tiny_trainer("ring", device="strict", **chosen), 1))
     assert (counts.d2h, counts.h2d) == (0, copies)
+
+
+@pytest.mark.parametrize("penalty", ["none", "wgan-gp"])
+@pytest.mark.parametrize("model", models)
+def test_products_on_a_device_are_of_plain_matrices(model, penalty):
+    """Of stacks, CuPy copies the transposed ones before it multiplies."""
+    trainer = take(tiny_trainer(data_for(model), device="strict", model=model, penalty=penalty), 1)
+    sizes = []
+
+    def product(a, b):
+        sizes.append((a.ndim, b.ndim))
+        return array_namespace(a).matmul(a, b)
+
+    with multiplying(product):
+        trainer.step()
+    assert len(sizes) > 10
+    assert set(sizes) == {(2, 2)}
 
 
 def test_how_many_launches_a_step_is():
