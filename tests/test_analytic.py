@@ -422,6 +422,17 @@ def test_the_fourth_sweep_is_for_curved_activations_alone(with_loss, monkeypatch
         assert products_of(monkeypatch, lambda: method(D, *loss, real, fake, rng=rng())) == products  # noqa: B023
 
 
+def test_below_the_lowest_weights_only_the_points_go_on(monkeypatch):
+    """What the loss judges has no use for the slope at its samples."""
+    shapes, adjoint = [], DenseMap.adjoint
+    monkeypatch.setattr(DenseMap, "adjoint", lambda self, g: shapes.append(adjoint(self, g).shape) or adjoint(self, g))
+    D = nn.Sequential(nn.LeakyReLU(), nn.Dense(3, 4, rng=rng()), nn.LeakyReLU(), nn.Dense(4, 1, rng=rng()))
+    D.to("cpu", np.float64)
+    real, fake = normal((5, 3), get_device("cpu"), seed=1), normal((2, 3), get_device("cpu"), seed=2)
+    penalties["r1"].gradients_with_loss(D, losses["wasserstein"].discriminator, real, fake, rng=rng())
+    assert shapes == [(5 + 2 + 5, 4), (5, 3)]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_float32_stays_float32_on_its_device(name, device):
     for make in (nn.LeakyReLU, nn.Sigmoid):
