@@ -143,6 +143,22 @@ def test_a_state_that_does_not_fit_is_refused():
         nn.from_torch(network, {"0.weight": np.zeros((3, 2)), "1.bias": np.zeros(3)})
     with pytest.raises(ValueError, match=r"0.weight: expected shape \(3, 2\), as layers.0.weight has, got \(2, 3\)"):
         nn.from_torch(network, {"0.weight": np.zeros((2, 3)), "0.bias": np.zeros(3)})
+    with pytest.raises(ValueError, match=r"0.bias: expected shape \(3,\), as layers.0.bias has, got \(4,\)"):
+        nn.from_torch(network, {"0.weight": np.zeros((3, 2)), "0.bias": np.zeros(4)})
+    with pytest.raises(ValueError, match=r"missing \['0.bias'\], unexpected nothing"):
+        nn.from_torch(network, {"0.weight": np.zeros((3, 2))})
+    with pytest.raises(ValueError, match=r"missing nothing, unexpected \['0.scale'\]"):
+        nn.from_torch(network, {"0.weight": np.zeros((3, 2)), "0.bias": np.zeros(3), "0.scale": np.zeros(3)})
+
+
+@pytest.mark.parametrize("shape", [(2, 6), (1, 2, 3, 2)])
+def test_only_a_shape_of_three_lengths_is_a_feature_map(shape):
+    network = filled(nn.Sequential(nn.Dense(2, 12, rng=rng()), nn.LayerNorm(12), nn.Reshape(*shape)))
+    there = nn.to_torch(network)
+    np.testing.assert_array_equal(there["0.weight"], network[0].weight.data.T)
+    np.testing.assert_array_equal(there["1.bias"], network[1].bias.data)
+    as_map = nn.to_torch(nn.Sequential(network[0], network[1], nn.Reshape(2, 1, 6)))
+    np.testing.assert_array_equal(as_map["1.bias"], network[1].bias.data.reshape(2, 6).T.reshape(-1))
 
 
 def test_what_has_no_twin_is_refused():
@@ -158,6 +174,9 @@ def test_what_has_no_twin_is_refused():
     with pytest.raises(ValueError, match=r"layers.0.Reshape\(2, 2, 3\): expected .*3 channels, got one of 1"):
         nn.to_torch(latents)
     nn.to_torch(nn.Sequential(nn.Reshape(1, 1, 3), nn.Conv2d(3, 1, 1, rng=rng())))
+    fewer = nn.Sequential(nn.Conv2d(1, 6, 1, rng=rng()), nn.Flatten(), nn.Reshape(2, 1, 3))
+    with pytest.raises(ValueError, match=r"layers.2.Reshape\(2, 1, 3\): expected .*3 channels, got one of 6"):
+        nn.to_torch(fewer)
     odd = nn.Sequential(nn.Flatten(), nn.Dense(8, 1, rng=rng()))
     with pytest.raises(ValueError, match=r"layers.1.weight: expected lengths that are multiples.*3 before.*\(8, 1\)"):
         nn.to_torch(odd, channels=3)
