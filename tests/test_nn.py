@@ -231,7 +231,8 @@ def test_samples_in_evaluation_do_not_depend_on_their_batch(device):
 @pytest.mark.parametrize("activation", [nn.LeakyReLU(0.3), nn.ReLU()], ids=repr)
 @pytest.mark.parametrize("training", [True, False])
 def test_a_sequence_takes_batch_norm_and_the_relu_behind_it_in_one_pass(activation, training, device):
-    layers = nn.Dense(2, 3, rng=rng()), nn.BatchNorm(3), activation, activation, nn.BatchNorm(3), nn.Tanh()
+    twice = nn.BatchNorm(3), activation, activation
+    layers = nn.Dense(2, 3, rng=rng()), nn.BatchNorm(3), activation, nn.Dense(3, 3, rng=rng()), *twice, nn.Tanh()
     G = scatter(nn.Sequential(*layers).to(device, np.float64).train(training), device)
     z = normal((6, 2), device)
 
@@ -245,7 +246,7 @@ def test_a_sequence_takes_batch_norm_and_the_relu_behind_it_in_one_pass(activati
     with nn.freezing(G), strict.counting() as apart:
         expected = one_by_one(z)
     np.testing.assert_array_equal(y.numpy(), expected.numpy())
-    assert device.name != "strict" or not training or apart.launches - together.launches == 1
+    assert device.name != "strict" or not training or apart.launches - together.launches == 2
     parameters = G.parameters()
     for g, wanted in zip(*(grad((out * out).sum(), parameters) for out in (y, expected)), strict=True):
         np.testing.assert_allclose(g.numpy(), wanted.numpy(), rtol=1e-12, atol=1e-13)
@@ -259,6 +260,32 @@ def test_whoever_traces_a_sequence_sees_the_output_of_each_layer():
     assert [norm, relu, whole] == [*G, G]
     assert after is last is y
     assert before.numpy().min() < 0 == after.numpy().min()
+
+
+def test_who_says_that_samples_influence_each_other():
+    assert nn.BatchNorm(3).mixes_samples
+    assert not any(layer.mixes_samples for layer in (nn.LayerNorm(3), nn.Dense(1, 1, rng=rng()), nn.Sequential()))
+
+
+def test_statistics_move_by_a_tenth_unless_told_otherwise():
+    layer = nn.BatchNorm(3)
+    x = normal((6, 3), "cpu", dtype=np.float32)
+    layer(x)
+    np.testing.assert_allclose(layer.running_mean, 0.1 * x.numpy().mean(axis=0), rtol=1e-5)
+
+
+def test_two_values_have_a_variance():
+    layer = nn.BatchNorm(2)
+    y = layer(Tensor(np.array([[1.0, 5.0], [3.0, -5.0]], dtype=np.float32))).numpy()
+    np.testing.assert_allclose(y, [[-1, 1], [1, -1]], rtol=1e-4)
+
+
+@pytest.mark.parametrize("n", [1, 4, 5, 9])
+def test_dropout_draws_four_values_from_each_number_of_its_generator(n):
+    layer, twin = nn.Dropout(0.5, rng=rng(4)), rng(4)
+    layer(Tensor(np.ones(n, dtype=np.float32)))
+    twin.integers(0, 2**64, math.ceil(n / 4), dtype=np.uint64)
+    assert layer.rng.bit_generator.state == twin.bit_generator.state
 
 
 def test_a_layer_derived_from_relu_computes_what_it_says():
