@@ -6,6 +6,14 @@ from hypothesis import HealthCheck, settings
 from minigan import Tensor, nn
 
 
+def restored(table):
+    """For a fixture: what a test adds to a table of the library vanishes with it."""
+    known = dict(table)
+    yield table
+    table.clear()
+    table.update(known)
+
+
 def drawing(examples):
     """That many examples under the default profile, in proportion under another.
 

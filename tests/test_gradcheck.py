@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from helpers import restored
 
 import minigan as mg
 from minigan import ops
@@ -20,10 +21,7 @@ MESSAGE = re.compile(
 @pytest.fixture(autouse=True)
 def _scratch_registry():
     """Ops made in a test vanish with it."""
-    known = dict(registry)
-    yield
-    registry.clear()
-    registry.update(known)
+    yield from restored(registry)
 
 
 def made(forward, *rules):

@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from helpers import restored
 from kernel_texts import DTYPES, NVRTC, OnHost, find_nvrtc, source
 
 from minigan.backend import array_namespace, get_device, kernels, to_device, to_host
@@ -136,10 +137,7 @@ def results(kernel, call, args):
 @pytest.fixture
 def scratch_table():
     """Kernels made in a test vanish with it."""
-    known = dict(table)
-    yield table
-    table.clear()
-    table.update(known)
+    yield from restored(table)
 
 
 def kernels_without_case():

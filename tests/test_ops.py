@@ -7,7 +7,7 @@ import operator
 
 import numpy as np
 import pytest
-from helpers import drawing
+from helpers import drawing, restored
 from hypothesis import given
 from hypothesis import strategies as st
 from op_cases import CASES, axis_of, distinct, rngs, shapes, values
@@ -61,10 +61,7 @@ def ops_without_case():
 @pytest.fixture
 def scratch_registry():
     """Ops made in a test vanish with it."""
-    known = dict(registry)
-    yield registry
-    registry.clear()
-    registry.update(known)
+    yield from restored(registry)
 
 
 # ------------------------------------------------------------------ all ops

@@ -20,8 +20,9 @@ first term; and r_l = d t_L / d a_l, the influence of the point where phi' was t
 phi are piecewise linear, r = 0: the fourth sweep falls away and biases have no gradient. Of several outputs for one
 sample it is the sum that is differentiated, as in double backward.
 
-Nothing here is new arithmetic: W_l a is a matrix product, `conv2d` or `conv_transpose2d`, and the rules of these ops
-give W_l^T g and g t^T. The cost is that of two passes forward, one backward and one product for each weight.
+Nothing here is new arithmetic: W_l a is a matrix product, `conv2d` or `conv_transpose2d`, and W_l^T g and g t^T are
+those of their rules, on operands that are prepared once for all sweeps (`minigan.gan.linear_maps`). The cost is that
+of two passes forward, one backward and one product for each weight.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ With an image x (N, H, W, C), a kernel w (kh, kw, C, O) and an output-shaped g (
     conv_transpose2d(g, w)  the adjoint in x:     <x, conv_transpose2d(g, w)> = T
     conv2d_weight(x, g)     the adjoint in w:     <w, conv2d_weight(x, g)>    = T
 
-and the derivative of each is made of the other two: six one-line rules that hold at every order.
+and the derivative of each is made of the other two: six short rules that hold at every order.
 
 How they are computed is another matter, and one interface: `of_image(x)`, `of_kernel(w)` and `of_output(g)` prepare
 the operands, `output`, `image` and `kernel` combine two of them. `conv_direct` does it by the definition (read it
